@@ -1,0 +1,256 @@
+//! Words that people type: normalised, bounded, and impossible to build wrong.
+//!
+//! All text is Unicode NFC, without NUL and control characters (a newline stays where several lines are allowed).
+//! Names that must be recognised again (tags, categories, field names, email addresses) are compared by [`fold`].
+
+use std::collections::HashSet;
+use std::fmt;
+
+use icu_casemap::CaseMapper;
+use icu_normalizer::{ComposingNormalizer, DecomposingNormalizer};
+use icu_properties::props::DefaultIgnorableCodePoint;
+use icu_properties::{CodePointSetData, CodePointSetDataBorrowed};
+use serde::{Deserialize, Serialize};
+
+use super::Refusal;
+
+/// The identity of a name: compatibility decomposition, case folding and composition (close to Unicode's
+/// `NFKC_Casefold`), without invisible and control characters, with single spaces. "Garden", "GARDEN " and "ｇａｒｄｅｎ" are one.
+pub fn fold(text: &str) -> String {
+    let decomposed = DecomposingNormalizer::new_nfkd().normalize(text).into_owned();
+    let folded = CaseMapper::new().fold_string(&decomposed).into_owned();
+    let seen = |c: &char| c.is_whitespace() || !(c.is_control() || INVISIBLE.contains(*c));
+    let visible: String = folded.chars().filter(seen).collect();
+    let composed = ComposingNormalizer::new_nfkc().normalize(&visible).into_owned();
+    composed.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+const INVISIBLE: CodePointSetDataBorrowed<'static> = CodePointSetData::new::<DefaultIgnorableCodePoint>();
+
+/// How long a text may be and what it is called when it is refused.
+struct Shape {
+    /// As in "The title is too long".
+    name: &'static str,
+    /// What to do when it is missing.
+    missing: &'static str,
+    /// Unicode scalar values at most; for texts of many lines, bytes at most.
+    most: usize,
+    lines: bool,
+}
+
+impl Shape {
+    fn parse(&self, typed: &str) -> Result<String, Refusal> {
+        let name = self.name;
+        if let Some(problem) = typed.chars().find_map(|c| self.trouble(c)) {
+            return Err(Refusal(format!("The {name} contains {problem}, which cannot be kept. Remove it.")));
+        }
+        let unix = if self.lines { typed.replace("\r\n", "\n").replace('\r', "\n") } else { typed.to_owned() };
+        let spaced = unix.replace('\t', " ");
+        let text = ComposingNormalizer::new_nfc().normalize(&spaced).into_owned();
+        let text = text.trim_matches(|c: char| c.is_whitespace() || INVISIBLE.contains(c)).to_owned();
+        if text.is_empty() {
+            return Err(Refusal::new(self.missing));
+        }
+        let length = if self.lines { text.len() } else { text.chars().count() };
+        if length > self.most {
+            return Err(Refusal(if self.lines {
+                format!("The {name} is too long: at most {} KB. Shorten it.", self.most / 1024)
+            } else {
+                format!("The {name} is too long: {length} characters, at most {}. Shorten it.", self.most)
+            }));
+        }
+        Ok(text)
+    }
+
+    fn trouble(&self, c: char) -> Option<&'static str> {
+        match c {
+            '\t' => None,
+            '\n' | '\r' if self.lines => None,
+            '\n' | '\r' | '\u{2028}' | '\u{2029}' if !self.lines => Some("a line break"),
+            '\0' => Some("a NUL character"),
+            '\u{FFFD}' => Some("a broken character (�)"),
+            '\u{FFFE}' | '\u{FFFF}' => Some("a character that is no text"),
+            c if c.is_control() => Some("a control character"),
+            _ => None,
+        }
+    }
+}
+
+macro_rules! text {
+    ($(#[$doc:meta])* $type:ident, $name:literal, $missing:literal, $most:expr, lines: $lines:literal) => {
+        $(#[$doc])*
+        ///
+        /// What is stored is read back as it is: old events stay readable when a limit changes.
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $type(String);
+
+        impl $type {
+            /// Reads what was typed.
+            ///
+            /// # Errors
+            /// A sentence that says what is wrong: nothing there, too long, or a character that cannot be kept.
+            pub fn parse(typed: &str) -> Result<Self, Refusal> {
+                Shape { name: $name, missing: $missing, most: $most, lines: $lines }.parse(typed).map(Self)
+            }
+
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+
+            /// Its identity, for names that must be recognised again.
+            pub fn folded(&self) -> String {
+                fold(&self.0)
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+text!(
+    /// What a record is called: one line, at most 200 characters.
+    Title, "title", "Enter a title", 200, lines: false
+);
+text!(
+    /// The kind of thing a record is about: one label, at most 60 characters.
+    Category, "category", "Enter a category", 60, lines: false
+);
+text!(
+    /// A label on a record, at most 60 characters.
+    Tag, "tag", "Enter a tag", 60, lines: false
+);
+text!(
+    /// The name of a custom field, at most 80 characters.
+    FieldName, "name of the fact", "Enter a name for this fact", 80, lines: false
+);
+text!(
+    /// A record's description: at most 64 KiB.
+    Description, "description", "Enter a description", 64 * 1024, lines: true
+);
+text!(
+    /// A note's text in Markdown: at most 64 KiB.
+    NoteText, "text", "Write what happened", 64 * 1024, lines: true
+);
+text!(
+    /// Why something was deleted or undone: at most 500 characters.
+    Reason, "reason", "Enter a reason", 500, lines: false
+);
+text!(
+    /// A member's name, at most 80 characters.
+    MemberName, "name", "Enter a name", 80, lines: false
+);
+text!(
+    /// A household's name, at most 80 characters.
+    HouseholdName, "household’s name", "Enter a name for the household", 80, lines: false
+);
+text!(
+    /// The unit of a reading, such as km or kWh: at most 20 characters.
+    Unit, "unit", "Enter the unit, such as km or kWh", 20, lines: false
+);
+text!(
+    /// The text of a custom field: one line, at most 2,000 characters.
+    FieldText, "value", "Enter a value", 2000, lines: false
+);
+
+impl NoteText {
+    /// A note's first line without Markdown's marks: its heading in histories and lists.
+    pub fn heading(text: &str) -> String {
+        let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+        let line = line.trim().trim_start_matches(['#', '>', '-', '*', '+', ' ']).trim();
+        let plain: String = line.chars().filter(|c| !matches!(c, '*' | '`')).collect();
+        let plain = plain.trim();
+        if plain.chars().count() <= 140 {
+            return plain.to_owned();
+        }
+        let cut: String = plain.chars().take(139).collect();
+        format!("{}…", cut.trim_end())
+    }
+}
+
+/// The most tags that a record has.
+const MOST_TAGS: usize = 50;
+
+/// Splits what was typed into a list of tags: commas, semicolons and line breaks between them, `#` in front allowed,
+/// repeats dropped. However long the text is, it is looked at once.
+///
+/// # Errors
+/// The first tag's own refusal, or a sentence when there are more than 50.
+pub fn parse_tags(typed: &str) -> Result<Vec<Tag>, Refusal> {
+    let mut tags: Vec<Tag> = Vec::new();
+    let mut known = HashSet::new();
+    for part in typed.split([',', ';', '\n']) {
+        let part = part.trim().trim_start_matches('#');
+        if part.trim().is_empty() {
+            continue;
+        }
+        let tag = Tag::parse(part)?;
+        if known.insert(tag.folded()) {
+            tags.push(tag);
+        }
+        if tags.len() > MOST_TAGS {
+            return Err(Refusal(format!("A record has at most {MOST_TAGS} tags; these are more. Remove some.")));
+        }
+    }
+    Ok(tags)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles_are_trimmed_and_composed() {
+        assert_eq!(Title::parse("  Cafe\u{301} \u{200B}").unwrap().as_str(), "Café");
+        assert_eq!(Title::parse("a\tb").unwrap().as_str(), "a b");
+    }
+
+    #[test]
+    fn what_cannot_be_kept_is_refused_with_a_sentence() {
+        for typed in ["", "  ", "\u{200B}\u{202E}", "a\0b", "a\u{7}b", "a\nb", "a\u{FFFD}"] {
+            let refusal = Title::parse(typed).unwrap_err();
+            assert!(refusal.0.len() > 8, "{typed:?}: {refusal}");
+        }
+        assert!(Title::parse(&"x".repeat(201)).unwrap_err().0.contains("201 characters, at most 200"));
+        assert!(NoteText::parse(&"x".repeat(64 * 1024)).is_ok());
+        assert!(NoteText::parse(&"x".repeat(64 * 1024 + 1)).is_err());
+    }
+
+    #[test]
+    fn names_fold_to_one_identity() {
+        for (a, b) in
+            [("Garden", " GARDEN"), ("Straße", "STRASSE"), ("ｇａｒｄｅｎ", "garden"), ("Cafe\u{301}", "CAFÉ")]
+        {
+            assert_eq!(fold(a), fold(b), "{a} {b}");
+        }
+        assert_eq!(fold("a\u{200D}b\u{AD}"), "ab");
+        assert_eq!(fold("a\0b\tc"), "ab c");
+        assert_ne!(fold("car"), fold("cars"));
+    }
+
+    #[test]
+    fn folding_twice_changes_nothing() {
+        for text in ["İstanbul", "ΐ", "ﬃ", "ẞ", "Å", "ꭰ", "Ω", "e\u{301}\u{323}"] {
+            assert_eq!(fold(&fold(text)), fold(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn tags_are_split_and_unique() {
+        let tags = parse_tags("#Garden, garden; tools\n ,").unwrap();
+        assert_eq!(tags.iter().map(Tag::as_str).collect::<Vec<_>>(), ["Garden", "tools"]);
+        let many = (0..100_000).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
+        assert!(parse_tags(&many).unwrap_err().0.contains("at most 50 tags"));
+    }
+
+    #[test]
+    fn a_heading_is_the_first_line_without_marks() {
+        assert_eq!(NoteText::heading("\n## **Oil** change\nmore"), "Oil change");
+        assert_eq!(NoteText::heading("- first"), "first");
+    }
+}
