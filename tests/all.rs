@@ -1,4 +1,25 @@
-//! Every test that goes through the front door: one binary, `support` and then a file per noun.
+//! Every test that goes through the front door: one binary, `support` and then a file per noun. Run it with `tests/run`.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[macro_use]
+mod support;
+
+mod accounts;
+mod attacks;
+mod browser;
+mod cli;
+mod concurrency;
+mod dates;
 mod domain;
+mod homebox;
+mod journey;
+mod kill;
+mod ledger;
+mod matrix;
+mod nasty;
+mod pages;
+mod properties;
+mod security;
+mod setup;
+mod upkeep;
+mod walls;

@@ -1,0 +1,128 @@
+//! The server: from nothing to a printed address, and to a quiet end.
+
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use lifeops::app::{App, Clock};
+use lifeops::commands::accounts;
+use lifeops::config::Settings;
+use lifeops::web;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use super::{Failure, Outcome, say};
+
+/// How long running requests may take to end after the signal: as long as any request may take.
+const GRACE: Duration = Duration::from_secs(60);
+
+/// Serves until SIGTERM or SIGINT, then finishes the running requests. A second signal ends the program at once.
+pub async fn serve(settings: Settings) -> Outcome {
+    let listener = listen(settings.listen).await?;
+    let address = listener.local_addr()?;
+    let stop = signals()?;
+    let app = App::open(settings, Clock::System).await?;
+    announce(&app, address).await?;
+    let served = tokio::select! {
+        served = web::serve(app.clone(), listener, stopped(stop.clone())) => served,
+        () = too_long(stop) => {
+            tracing::warn!("some requests did not end in time");
+            Ok(())
+        }
+    };
+    app.db.close().await;
+    tracing::info!("stopped");
+    served.map_err(|e| Failure::Told(format!("The server stopped: {e}.")))
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let other = "choose another address with LIFEOPS_LISTEN or --listen";
+        Failure::Told(match error.kind() {
+            ErrorKind::AddrInUse => {
+                format!("Another program listens on {address} already. Stop it, or {other}.")
+            }
+            ErrorKind::PermissionDenied => {
+                format!("This user may not listen on {address}: ports below 1024 are reserved. Run it as another user, or {other}.")
+            }
+            ErrorKind::AddrNotAvailable => format!("{address} is no address of this machine: {other}."),
+            _ => format!("Cannot listen on {address}: {error}. Perhaps {other}."),
+        })
+    })
+}
+
+/// Prints the address that a person opens; in an empty installation with the one-time code.
+async fn announce(app: &App, listening: SocketAddr) -> Outcome {
+    let origin = match &app.settings.base_url {
+        Some(url) => url.origin(),
+        None => format!("http://{}", reachable(listening)),
+    };
+    tracing::info!(%listening, version = env!("CARGO_PKG_VERSION"), "ready");
+    let told = match accounts::set_up_path(app).await? {
+        Some(path) => say(&format!(
+            "LifeOps is ready, and nobody lives here yet. Open this address to begin:\n\n    {origin}{path}\n"
+        )),
+        None => say(&format!("LifeOps is ready: {origin}/")),
+    };
+    if told.is_err() {
+        // A server serves on, also when nobody reads what it prints.
+        tracing::warn!("the address could not be printed");
+    }
+    Ok(())
+}
+
+/// The address under which this machine reaches a server that listens everywhere.
+fn reachable(listening: SocketAddr) -> SocketAddr {
+    let ip = match listening.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listening.port())
+}
+
+/// Turns true at the first signal.
+#[cfg(unix)]
+fn signals() -> Result<watch::Receiver<bool>, Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (sender, receiver) = watch::channel(false);
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if sender.send_replace(true) {
+                tracing::warn!("a second signal: stopping at once");
+                std::process::exit(1);
+            }
+            tracing::info!("stopping: running requests are finished first");
+        }
+    });
+    Ok(receiver)
+}
+
+/// Turns true at the first Ctrl-C.
+#[cfg(not(unix))]
+fn signals() -> Result<watch::Receiver<bool>, Failure> {
+    let (sender, receiver) = watch::channel(false);
+    tokio::spawn(async move {
+        while tokio::signal::ctrl_c().await.is_ok() {
+            if sender.send_replace(true) {
+                std::process::exit(1);
+            }
+        }
+    });
+    Ok(receiver)
+}
+
+async fn stopped(mut stop: watch::Receiver<bool>) {
+    // The sender lives as long as the program.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+async fn too_long(stop: watch::Receiver<bool>) {
+    stopped(stop).await;
+    tokio::time::sleep(GRACE).await;
+}

@@ -1,0 +1,420 @@
+//! Accounts: set-up, registration, signing in, and what a person may change about themselves. What concerns the
+//! household (who joined, under what name, who is disabled) goes through the ledger; what only signs a person in
+//! (address, password, sessions) does not.
+
+use std::net::IpAddr;
+
+use jiff::tz::TimeZone;
+
+use super::tries::{by_account, by_address, digest, take};
+use crate::app::App;
+use crate::domain::Refusal;
+use crate::domain::access::{Actor, Role, Via};
+use crate::domain::event::{MemberDisabled, MemberEnabled, MemberJoined, MemberRenamed};
+use crate::domain::ids::{AccountId, HouseholdId, MemberId};
+use crate::domain::instant::Instant;
+use crate::domain::person::{Email, Zone};
+use crate::domain::text::{HouseholdName, MemberName};
+use crate::domain::when::Occurred;
+use crate::error::{Error, Result};
+use crate::passwords::{Password, Verdict};
+use crate::store::accounts::{self as rows, Membership};
+use crate::store::attempts::{self, Scope};
+use crate::store::db::{DbError, Tx};
+use crate::store::installation;
+use crate::store::ledger::{self, Origin};
+
+/// What every refused sign-in says, whatever was wrong.
+pub const NOT_RECOGNISED: &str = "The email address or the password is not right";
+
+/// What a changed or new address says when somebody has it.
+pub const ADDRESS_TAKEN: &str = "This address already has an account. Enter another, or sign in with it";
+
+/// What a wrong current password says.
+pub const PASSWORD_WRONG: &str = "This is not your current password";
+
+/// A household that begins, with its first owner.
+#[derive(Clone, Debug)]
+pub struct NewHousehold {
+    /// The household's name.
+    pub household: HouseholdName,
+    /// The owner's name.
+    pub name: MemberName,
+    /// The owner's address.
+    pub email: Email,
+    /// The owner's password.
+    pub password: Password,
+    /// The owner's time zone.
+    pub zone: Zone,
+}
+
+/// A person who is to be added to a household.
+#[derive(Clone, Debug)]
+pub struct NewMember {
+    /// The member's name.
+    pub name: MemberName,
+    /// The address to sign in with.
+    pub email: Email,
+    /// The first password.
+    pub password: Password,
+    /// What the member may do.
+    pub role: Role,
+    /// The member's time zone.
+    pub zone: Zone,
+}
+
+/// What came of a set-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SetUp {
+    /// The household stands; this is its owner's account.
+    Done(AccountId),
+    /// Somebody had begun this installation before; nothing was done.
+    Closed,
+}
+
+/// The one-time set-up code: always the same for one master key, so that restarts and replicas print the same. It is
+/// worth nothing once anybody has an account.
+pub fn set_up_code(app: &App) -> String {
+    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let secret = app.key.subkey("set-up code");
+    let letters: Vec<char> = secret.iter().take(20).map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect();
+    letters.chunks(5).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-")
+}
+
+/// The path that begins this installation, while nobody has an account.
+pub async fn set_up_path(app: &App) -> Result<Option<String>> {
+    Ok(if rows::any(&app.db).await? { None } else { Some(format!("/setup?code={}", set_up_code(app))) })
+}
+
+/// Whether this is the set-up code; spaces, hyphens and capitals do not matter.
+pub fn is_set_up_code(app: &App, typed: &str) -> bool {
+    let bare = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    // Digests under a secret key are compared, so that how long it takes says nothing about the code.
+    digest(app, bare(typed).as_bytes()) == digest(app, bare(&set_up_code(app)).as_bytes())
+}
+
+/// Begins the installation: one household with its owner, however often this is called at once.
+///
+/// # Errors
+/// [`Error::Forbidden`] if the code is not right.
+pub async fn set_up(app: &App, code: &str, new: NewHousehold) -> Result<SetUp> {
+    if rows::any(&app.db).await? {
+        return Ok(SetUp::Closed);
+    }
+    if !is_set_up_code(app, code) {
+        return Err(Error::Forbidden(
+            "The set-up code is not right. Open the whole address that LifeOps printed when it started.".to_owned(),
+        ));
+    }
+    let hash = app.passwords.hash(&new.password).await?;
+    let app = app.clone();
+    finish(async move {
+        let now = app.clock.now();
+        let mut tx = app.db.begin().await?;
+        if !installation::claim(&mut tx, now).await? {
+            return Ok(SetUp::Closed);
+        }
+        let account = found(&mut tx, now, Via::Page, &new, &hash).await?;
+        tx.commit().await?;
+        Ok(SetUp::Done(account))
+    })
+    .await
+}
+
+/// Makes a household of its own for somebody who registers, where registration is open.
+///
+/// # Errors
+/// [`Error::Refused`] with [`ADDRESS_TAKEN`]; [`Error::Throttled`] if an address makes too many.
+pub async fn register(app: &App, address: IpAddr, new: NewHousehold) -> Result<AccountId> {
+    let _seat = app.passwords.seat(address)?;
+    take(app, &[by_address(app, Scope::Register, address)]).await?;
+    let hash = app.passwords.hash(&new.password).await?;
+    let app = app.clone();
+    finish(async move {
+        let now = app.clock.now();
+        let mut tx = app.db.begin().await?;
+        let account = found(&mut tx, now, Via::Page, &new, &hash).await?;
+        tx.commit().await?;
+        Ok(account)
+    })
+    .await
+}
+
+async fn found(tx: &mut Tx, now: Instant, via: Via, new: &NewHousehold, hash: &str) -> Result<AccountId> {
+    let (account, household, member) = (AccountId::new(), HouseholdId::new(), MemberId::new());
+    rows::insert(tx, now, account, &new.email, hash, &new.zone).await.map_err(taken)?;
+    let origin = Origin { household, actor: Some(member), via, via_ref: None, batch: None };
+    let occurred = today(now, &new.zone);
+    ledger::found_household(tx, now, &origin, occurred, &new.household).await?;
+    rows::insert_member(tx, now, household, member, account, &new.name, Role::Owner).await?;
+    let joined = MemberJoined { member_id: member, name: new.name.clone(), role: Role::Owner };
+    ledger::append_household(tx, now, &origin, occurred, vec![joined.into()]).await?;
+    Ok(account)
+}
+
+/// Checks an address and a password. Wrong password, unknown address and disabled member look the same and cost the
+/// same; failures are counted for the address typed and for the network address before anything is looked at.
+///
+/// # Errors
+/// [`Error::Refused`] with [`NOT_RECOGNISED`]; [`Error::Throttled`] with how long to wait.
+pub async fn check(app: &App, address: IpAddr, email: &str, password: &str) -> Result<AccountId> {
+    let key = crate::domain::text::fold(email.trim());
+    let _seat = app.passwords.seat(address)?;
+    let subjects = [by_account(app, &key), by_address(app, Scope::Address, address)];
+    take(app, &subjects).await?;
+    let account = rows::by_email(&app.db, &key).await?;
+    let verdict =
+        app.passwords.verify(password, account.as_ref().map(|account| account.password_hash.as_str())).await?;
+    let (Some(account), true) = (account, verdict != Verdict::Wrong) else { return Err(not_recognised()) };
+    if rows::membership(&app.db, account.id).await?.is_none() {
+        return Err(not_recognised());
+    }
+    attempts::give_back(&app.db, app.clock.now(), &subjects).await?;
+    if verdict == Verdict::RightButOld {
+        rehash(app, &account, password).await?;
+    }
+    Ok(account.id)
+}
+
+fn not_recognised() -> Error {
+    Error::Refused(Refusal::new(NOT_RECOGNISED))
+}
+
+async fn rehash(app: &App, account: &rows::Account, password: &str) -> Result<()> {
+    // An old password may be shorter than new ones must be; it then stays as it is.
+    let Ok(password) = Password::parse(password) else { return Ok(()) };
+    let hash = app.passwords.hash(&password).await?;
+    Ok(rows::rehash(&app.db, account.id, &account.password_hash, &hash).await?)
+}
+
+/// Changes a password, and ends every session of the account.
+///
+/// # Errors
+/// [`Error::Refused`] with [`PASSWORD_WRONG`]; [`Error::Throttled`].
+pub async fn change_password(
+    app: &App,
+    address: IpAddr,
+    account: AccountId,
+    current: &str,
+    new: &Password,
+) -> Result<()> {
+    prove(app, address, account, current).await?;
+    let hash = app.passwords.hash(new).await?;
+    let app = app.clone();
+    finish(async move {
+        let mut tx = app.db.begin().await?;
+        rows::set_password(&mut tx, account, &hash).await?;
+        rows::end_sessions(&mut tx, account).await?;
+        Ok(tx.commit().await?)
+    })
+    .await
+}
+
+/// Changes the address that an account signs in with.
+///
+/// # Errors
+/// [`Error::Refused`] with [`PASSWORD_WRONG`] or [`ADDRESS_TAKEN`]; [`Error::Throttled`].
+pub async fn change_email(app: &App, address: IpAddr, account: AccountId, current: &str, new: &Email) -> Result<()> {
+    prove(app, address, account, current).await?;
+    rows::set_email(&app.db, account, new).await.map_err(taken)
+}
+
+/// Has a signed-in person type the current password once more; counted like signing in.
+async fn prove(app: &App, address: IpAddr, account: AccountId, current: &str) -> Result<()> {
+    let account = rows::by_id(&app.db, account).await?.ok_or(Error::NotFound)?;
+    let _seat = app.passwords.seat(address)?;
+    let subjects =
+        [by_account(app, &crate::domain::text::fold(&account.email)), by_address(app, Scope::Address, address)];
+    take(app, &subjects).await?;
+    if app.passwords.verify(current, Some(&account.password_hash)).await? == Verdict::Wrong {
+        return Err(Error::Refused(Refusal::new(PASSWORD_WRONG)));
+    }
+    Ok(attempts::give_back(&app.db, app.clock.now(), &subjects).await?)
+}
+
+/// Changes the time zone in which a person's dates are read.
+pub async fn set_zone(app: &App, account: AccountId, zone: &Zone) -> Result<()> {
+    Ok(rows::set_zone(&app.db, account, zone).await?)
+}
+
+/// Changes a member's own name: an event in the household's stream. The same name again appends nothing.
+pub async fn rename(app: &App, actor: &Actor, name: MemberName) -> Result<()> {
+    let zone = Zone::parse(&actor.zone).unwrap_or_else(|_| Zone::utc());
+    let (app, actor) = (app.clone(), actor.clone());
+    finish(async move {
+        let now = app.clock.now();
+        let mut tx = app.db.begin().await?;
+        // The household first, as everywhere: two who change members at once must not wait for each other.
+        ledger::hold(&mut tx, actor.household).await?;
+        if !rows::hold_name(&mut tx, actor.household, actor.member, name.as_str()).await? {
+            return Ok(());
+        }
+        own_name(&mut tx, actor.household, actor.member, &name).await?;
+        let origin = Origin {
+            household: actor.household,
+            actor: Some(actor.member),
+            via: actor.via,
+            via_ref: actor.via_ref,
+            batch: None,
+        };
+        let renamed = MemberRenamed { member_id: actor.member, name };
+        ledger::append_household(&mut tx, now, &origin, today(now, &zone), vec![renamed.into()]).await?;
+        Ok(tx.commit().await?)
+    })
+    .await
+}
+
+/// Refuses a name that somebody else in the household has: histories must say who did what.
+async fn own_name(tx: &mut Tx, household: HouseholdId, member: MemberId, name: &MemberName) -> Result<()> {
+    if rows::is_name_taken(tx, household, member, name).await? {
+        return Err(Refusal(format!(
+            "Somebody in this household is called {name} already. Add something that tells you apart"
+        ))
+        .into());
+    }
+    Ok(())
+}
+
+/// Ends every session of an account; the caller signs its own device in again.
+pub async fn end_sessions(app: &App, account: AccountId) -> Result<()> {
+    let mut tx = app.db.begin().await?;
+    rows::end_sessions(&mut tx, account).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Adds a member to a household, on behalf of whoever runs the installation.
+///
+/// # Errors
+/// [`Error::Refused`] with [`ADDRESS_TAKEN`]; [`Error::NotFound`] if there is no such household.
+pub async fn add_member(app: &App, household: HouseholdId, new: NewMember) -> Result<MemberId> {
+    let hash = app.passwords.hash(&new.password).await?;
+    let app = app.clone();
+    finish(async move {
+        let now = app.clock.now();
+        let (account, member) = (AccountId::new(), MemberId::new());
+        let mut tx = app.db.begin().await?;
+        ledger::hold(&mut tx, household).await?;
+        rows::insert(&mut tx, now, account, &new.email, &hash, &new.zone).await.map_err(taken)?;
+        own_name(&mut tx, household, member, &new.name).await?;
+        rows::insert_member(&mut tx, now, household, member, account, &new.name, new.role).await?;
+        let joined = MemberJoined { member_id: member, name: new.name, role: new.role };
+        ledger::append_household(&mut tx, now, &by_cli(household), today(now, &new.zone), vec![joined.into()]).await?;
+        tx.commit().await?;
+        Ok(member)
+    })
+    .await
+}
+
+/// Makes a household with its owner, on behalf of whoever runs the installation.
+///
+/// # Errors
+/// [`Error::Refused`] with [`ADDRESS_TAKEN`].
+pub async fn add_household(app: &App, new: NewHousehold) -> Result<AccountId> {
+    let hash = app.passwords.hash(&new.password).await?;
+    let app = app.clone();
+    finish(async move {
+        let now = app.clock.now();
+        let mut tx = app.db.begin().await?;
+        let account = found(&mut tx, now, Via::Cli, &new, &hash).await?;
+        tx.commit().await?;
+        Ok(account)
+    })
+    .await
+}
+
+/// Sets a new password for somebody who forgot theirs, and signs them out everywhere.
+///
+/// # Errors
+/// [`Error::Refused`] if nobody has that address.
+pub async fn reset_password(app: &App, email: &Email, new: &Password) -> Result<()> {
+    let account = rows::by_email(&app.db, &email.key()).await?.ok_or_else(|| nobody(email))?;
+    let hash = app.passwords.hash(new).await?;
+    let mut tx = app.db.begin().await?;
+    rows::set_password(&mut tx, account.id, &hash).await?;
+    rows::end_sessions(&mut tx, account.id).await?;
+    attempts::forget(&mut tx, by_account(app, &email.key())).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Keeps a member from signing in, and signs them out everywhere. Doing it again changes nothing.
+///
+/// # Errors
+/// [`Error::Refused`] if nobody has that address, or if it is the household's only owner.
+pub async fn disable(app: &App, email: &Email) -> Result<()> {
+    let member = find(app, email).await?;
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    ledger::hold(&mut tx, member.household).await?;
+    if !rows::hold_standing(&mut tx, member.household, member.member, true).await? {
+        return Ok(());
+    }
+    if member.role == Role::Owner && rows::other_owners(&mut tx, member.household, member.member).await? == 0 {
+        return Err(Error::Refused(Refusal::new(format!(
+            "{email} is the only owner of {}. Add another owner first.",
+            member.household_name
+        ))));
+    }
+    let disabled = MemberDisabled { member_id: member.member };
+    ledger::append_household(&mut tx, now, &by_cli(member.household), today(now, &Zone::utc()), vec![disabled.into()])
+        .await?;
+    rows::end_sessions(&mut tx, member.account).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Lets a disabled member sign in again. Doing it again changes nothing.
+///
+/// # Errors
+/// [`Error::Refused`] if nobody has that address.
+pub async fn enable(app: &App, email: &Email) -> Result<()> {
+    let member = find(app, email).await?;
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    ledger::hold(&mut tx, member.household).await?;
+    if !rows::hold_standing(&mut tx, member.household, member.member, false).await? {
+        return Ok(());
+    }
+    let enabled = MemberEnabled { member_id: member.member };
+    ledger::append_household(&mut tx, now, &by_cli(member.household), today(now, &Zone::utc()), vec![enabled.into()])
+        .await?;
+    Ok(tx.commit().await?)
+}
+
+/// Every member of every household.
+pub async fn list(app: &App) -> Result<Vec<Membership>> {
+    Ok(rows::list(&app.db).await?)
+}
+
+/// The member with an address, disabled or not.
+///
+/// # Errors
+/// [`Error::Refused`] if nobody has that address.
+pub async fn find(app: &App, email: &Email) -> Result<Membership> {
+    let account = rows::by_email(&app.db, &email.key()).await?.ok_or_else(|| nobody(email))?;
+    let members = rows::list(&app.db).await?;
+    members.into_iter().find(|member| member.account == account.id).ok_or_else(|| nobody(email))
+}
+
+fn nobody(email: &Email) -> Error {
+    Error::Refused(Refusal::new(format!("Nobody has the address {email}. `lifeops user list` shows who is here.")))
+}
+
+fn by_cli(household: HouseholdId) -> Origin {
+    Origin { household, actor: None, via: Via::Cli, via_ref: None, batch: None }
+}
+
+fn today(now: Instant, zone: &Zone) -> Occurred {
+    let zone = TimeZone::get(zone.as_str()).unwrap_or(TimeZone::UTC);
+    Occurred::day(now.local(&zone).date())
+}
+
+fn taken(error: DbError) -> Error {
+    match error {
+        DbError::Unique(_) => Error::Refused(Refusal::new(ADDRESS_TAKEN)),
+        other => other.into(),
+    }
+}
+
+/// Finishes what was begun, even if the one who asked hangs up.
+async fn finish<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+    tokio::spawn(work).await.map_err(Error::internal)?
+}

@@ -1,0 +1,386 @@
+//! The one door for writes: hold the household, answer a repeated submission, load what the member may see, let the
+//! domain decide, append, project, commit.
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::app::App;
+use crate::domain::Refusal;
+use crate::domain::access::{Actor, Role};
+use crate::domain::conflict::{Conflict, ConflictField};
+use crate::domain::event::{Fact, Payload};
+use crate::domain::field::FieldValue;
+use crate::domain::fold::{fold_again, holding};
+use crate::domain::ids::{EventId, RecordId, SubmissionKey};
+use crate::domain::instant::Instant;
+use crate::domain::record::NOTE;
+use crate::domain::text::Reason;
+use crate::domain::verbs::{self, Edit, EditRecord, NewNote, NewRecord, Wording};
+use crate::domain::when::Occurred;
+use crate::error::{Error, Result};
+use crate::store::db::Tx;
+use crate::store::ledger::{self, Hold, Origin};
+use crate::store::projection::Projector;
+use crate::store::views::{self, RecordView};
+use crate::store::{fields, streams, submissions, wordings};
+
+/// What a member wants done, with all that was said. Its digest is what a repeated submission is recognised by.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "verb", rename_all = "snake_case")]
+pub(super) enum Verb {
+    /// Begin a record.
+    Create { new: NewRecord },
+    /// Change what it says.
+    Edit { record: RecordId, form: EditRecord },
+    /// Put it away.
+    Delete { record: RecordId, reason: Option<Reason> },
+    /// Bring it back.
+    Restore { record: RecordId, reason: Option<Reason> },
+    /// Show it to the household.
+    Share { record: RecordId },
+    /// Keep it to its owner.
+    Unshare { record: RecordId },
+    /// Undo an event.
+    Retract { record: RecordId, event: EventId, reason: Option<Reason> },
+    /// Add a note.
+    AddNote { record: RecordId, note: NewNote },
+    /// Reword a note.
+    CorrectNote { record: RecordId, note: EventId, version: i64, form: NewNote },
+}
+
+impl Verb {
+    fn record(&self) -> Option<RecordId> {
+        match self {
+            Self::Create { .. } => None,
+            Self::Edit { record, .. }
+            | Self::Delete { record, .. }
+            | Self::Restore { record, .. }
+            | Self::Share { record }
+            | Self::Unshare { record }
+            | Self::Retract { record, .. }
+            | Self::AddNote { record, .. }
+            | Self::CorrectNote { record, .. } => Some(*record),
+        }
+    }
+
+    fn digest(&self) -> Result<[u8; 32]> {
+        let said = serde_json::to_vec(self).map_err(Error::internal)?;
+        Ok(Sha256::new().chain_update(b"lifeops.submission.1\0").chain_update(&said).finalize().into())
+    }
+}
+
+/// What came of a write.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Written {
+    /// The record.
+    pub record: RecordId,
+    /// The first event; none if there was nothing to change.
+    pub event: Option<EventId>,
+    /// The record's version now.
+    pub version: i64,
+    /// Whether this submission had been accepted before: nothing was written this time.
+    pub repeated: bool,
+    /// Whether what was said holds today. Not so for what was told late about an earlier time.
+    pub in_force: bool,
+}
+
+/// Does what a verb says, in a task of its own: a client that hangs up neither undoes nor doubles anything.
+pub(super) async fn write(app: &App, actor: &Actor, key: SubmissionKey, verb: Verb) -> Result<Written> {
+    let (app, actor) = (app.clone(), actor.clone());
+    let task = tokio::spawn(async move { in_one_transaction(&app, &actor, key, verb).await });
+    task.await.map_err(Error::internal)?
+}
+
+async fn in_one_transaction(app: &App, actor: &Actor, key: SubmissionKey, verb: Verb) -> Result<Written> {
+    let digest = verb.digest()?;
+    let zone = zone(actor);
+    let mut tx = app.db.begin().await?;
+    let now = app.clock.now();
+    let mut hold = ledger::hold(&mut tx, actor.household).await?;
+    let known = verb.record();
+    let view = match known {
+        Some(record) => Some(views::record(&mut tx, actor, record).await?),
+        None => None,
+    };
+    if let Some(earlier) = submissions::find(&mut tx, actor, key).await? {
+        if earlier.digest != digest {
+            return Err(Error::SubmissionReused);
+        }
+        let version = view.map_or(1, |view| view.state.version);
+        return Ok(Written {
+            record: earlier.record,
+            event: Some(earlier.event),
+            version,
+            repeated: true,
+            in_force: true,
+        });
+    }
+    may_write(&mut tx, actor).await?;
+    let today = Occurred::day(now.local(&zone).date());
+    let decided = decide(&mut tx, actor, view.as_ref(), &verb, today, &zone).await?;
+    let (record, version) = match &view {
+        Some(view) => (view.id, view.state.version),
+        None => (RecordId::new(), 0),
+    };
+    if decided.is_empty() {
+        tx.rollback().await?;
+        return Ok(Written { record, event: None, version, repeated: false, in_force: true });
+    }
+    let local = now.local(&zone);
+    for (occurred, _) in &decided {
+        occurred.not_after(local)?;
+    }
+    let written = record_events(&mut tx, &mut hold, now, &origin(actor), record, view, decided).await?;
+    submissions::accept(&mut tx, actor, key, digest, &written.events).await?;
+    tx.commit().await?;
+    let first = written.events.first();
+    Ok(Written {
+        record,
+        event: first.map(|event| event.event),
+        version: version + i64::try_from(written.events.len()).unwrap_or(0),
+        repeated: false,
+        in_force: written.in_force,
+    })
+}
+
+/// Events that were just written.
+pub(super) struct Recorded {
+    /// The events.
+    pub(super) events: Vec<crate::domain::event::Event>,
+    /// Whether all that they say holds today.
+    pub(super) in_force: bool,
+}
+
+/// Appends events to a record and brings the projections up to date.
+pub(super) async fn record_events(
+    tx: &mut Tx,
+    hold: &mut Hold,
+    now: Instant,
+    origin: &Origin,
+    record: RecordId,
+    view: Option<RecordView>,
+    drafts: Vec<(Occurred, Payload)>,
+) -> Result<Recorded> {
+    let version = view.as_ref().map_or(0, |view| view.state.version);
+    let said: Vec<(Occurred, Payload)> = drafts.clone();
+    let events = ledger::append(tx, hold, now, origin, record, version, drafts).await?;
+    let mut projector = Projector::knowing(view.map(RecordView::into_view));
+    let mut in_force = true;
+    for event in &events {
+        let changes = projector.apply(tx, event).await?;
+        if said.iter().any(|(_, payload)| matches!(payload, Payload::RecordUpdated(_))) {
+            in_force &= changes.iter().all(|change| change.in_force);
+        }
+    }
+    Ok(Recorded { events, in_force })
+}
+
+pub(super) fn origin(actor: &Actor) -> Origin {
+    Origin {
+        household: actor.household,
+        actor: Some(actor.member),
+        via: actor.via,
+        via_ref: actor.via_ref.clone(),
+        batch: None,
+    }
+}
+
+/// The member's time zone; UTC if the machine does not know it any more.
+pub(super) fn zone(actor: &Actor) -> jiff::tz::TimeZone {
+    jiff::tz::TimeZone::get(&actor.zone).unwrap_or(jiff::tz::TimeZone::UTC)
+}
+
+/// Today's role decides, not the one that the request began with.
+pub(super) async fn may_write(tx: &mut Tx, actor: &Actor) -> Result<()> {
+    match submissions::role(tx, actor).await? {
+        Some(role) if role.may_write() => Ok(()),
+        Some(Role::Viewer) => Err(Error::Forbidden(
+            "You may read this household’s records, but not change them. Ask an owner to make you an editor.".into(),
+        )),
+        _ => Err(Error::Forbidden("You are no longer a member of this household.".into())),
+    }
+}
+
+async fn decide(
+    tx: &mut Tx,
+    actor: &Actor,
+    view: Option<&RecordView>,
+    verb: &Verb,
+    today: Occurred,
+    zone: &jiff::tz::TimeZone,
+) -> Result<Vec<(Occurred, Payload)>> {
+    let Some(view) = view else {
+        return match verb {
+            Verb::Create { new } => Ok(vec![(new.occurred, verbs::create(new)?)]),
+            _ => Err(Error::NotFound),
+        };
+    };
+    let state = &view.state;
+    Ok(match verb {
+        Verb::Create { .. } => return Err(Error::NotFound),
+        Verb::Edit { form, .. } => {
+            living(view, zone)?;
+            edit(tx, actor, view, form, today).await?
+        }
+        Verb::Delete { reason, .. } => vec![(today, verbs::delete(state, reason.clone())?)],
+        Verb::Restore { reason, .. } => vec![(today, verbs::restore(state, reason.clone())?)],
+        Verb::Share { .. } => {
+            living(view, zone)?;
+            kept_by(view, actor)?;
+            vec![(today, verbs::share(state)?)]
+        }
+        Verb::Unshare { .. } => {
+            living(view, zone)?;
+            kept_by(view, actor)?;
+            vec![(today, verbs::unshare(state)?)]
+        }
+        Verb::Retract { event, reason, .. } => vec![(today, retract(tx, actor, view, *event, reason, zone).await?)],
+        Verb::AddNote { note, .. } => {
+            living(view, zone)?;
+            vec![(note.occurred, verbs::add_note(note))]
+        }
+        Verb::CorrectNote { note, version, form, .. } => {
+            living(view, zone)?;
+            correct(tx, actor, view, *note, *version, form).await?
+        }
+    })
+}
+
+/// Refuses to change a deleted record, saying who deleted it and when.
+fn living(view: &RecordView, zone: &jiff::tz::TimeZone) -> Result<()> {
+    let Some(deleted) = &view.state.deleted else { return Ok(()) };
+    let day = Occurred::day(deleted.instant().local(zone).date()).words();
+    let by = if view.deleted_by_name.is_empty() { "LifeOps" } else { &view.deleted_by_name };
+    Err(Refusal(format!("This record was deleted on {day} by {by}. Restore it first.")).into())
+}
+
+fn kept_by(view: &RecordView, actor: &Actor) -> Result<()> {
+    if view.is_kept_by(actor.member) {
+        return Ok(());
+    }
+    Err(Error::Forbidden(format!("Only {} may change who sees this record.", view.owner_name)))
+}
+
+async fn edit(
+    tx: &mut Tx,
+    actor: &Actor,
+    view: &RecordView,
+    form: &EditRecord,
+    today: Occurred,
+) -> Result<Vec<(Occurred, Payload)>> {
+    let now = view.state.version;
+    if form.version < 1 || form.version > now {
+        return Err(Refusal::new("This form belongs to no version of the record. Open it again.").into());
+    }
+    let base = match form.version == now {
+        true => verbs::Base::default(),
+        false => fields::base(tx, actor, view.id, form.version).await?,
+    };
+    match verbs::edit(&view.state, &base, form, today)? {
+        Edit::Events(events) => Ok(events),
+        Edit::Conflict(fields) => Err(conflict(tx, actor, view, fields).await?),
+    }
+}
+
+async fn conflict(tx: &mut Tx, actor: &Actor, view: &RecordView, mut fields: Vec<ConflictField>) -> Result<Error> {
+    for field in &mut fields {
+        field.by_name = fields::member_name(&mut *tx, actor, field.by).await?;
+    }
+    Ok(Error::Conflict(Box::new(Conflict {
+        record: view.id,
+        version: view.state.version,
+        title: view.state.title().to_owned(),
+        fields,
+    })))
+}
+
+async fn correct(
+    tx: &mut Tx,
+    actor: &Actor,
+    view: &RecordView,
+    note: EventId,
+    version: i64,
+    form: &NewNote,
+) -> Result<Vec<(Occurred, Payload)>> {
+    let (now, reworded_at) = wordings::wording(&mut *tx, actor, view.id, note).await?;
+    let Some(payload) = verbs::correct_note(note, &now, form) else { return Ok(Vec::new()) };
+    if reworded_at <= version {
+        return Ok(vec![(form.occurred, payload)]);
+    }
+    let last = streams::at_version(&mut *tx, actor.household, view.id, reworded_at).await?;
+    let theirs = Some(words(&now));
+    let mine = Wording {
+        occurred: form.occurred,
+        text: form.text.clone(),
+        amount: form.amount,
+        reading: form.reading.clone(),
+    };
+    let field = ConflictField {
+        key: NOTE.to_owned(),
+        label: "Note".to_owned(),
+        was: None,
+        mine: Some(words(&mine)),
+        theirs,
+        by: last.actor,
+        by_name: String::new(),
+        at: last.recorded,
+    };
+    Err(conflict(tx, actor, view, vec![field]).await?)
+}
+
+/// A wording on one page: when, what, and what it cost or showed.
+fn words(wording: &Wording) -> FieldValue {
+    let mut text = format!("{}: {}", wording.occurred.words(), wording.text);
+    if let Some(amount) = wording.amount {
+        text.push_str(&format!("\n{}", amount.words()));
+    }
+    if let Some(reading) = &wording.reading {
+        text.push_str(&format!("\n{}", reading.words()));
+    }
+    FieldValue::text(text)
+}
+
+/// Whether an event, or what it undoes, says who sees the record: undoing it changes what later undoing means, even
+/// where it changes nothing today.
+fn concerns_visibility(facts: &[Fact], at: usize) -> bool {
+    match &facts[at].payload {
+        Payload::RecordShared(_) | Payload::RecordUnshared(_) => true,
+        Payload::EventRetracted(retraction) => facts[..at]
+            .iter()
+            .position(|fact| fact.event == retraction.event_id)
+            .is_some_and(|target| concerns_visibility(facts, target)),
+        _ => false,
+    }
+}
+
+async fn retract(
+    tx: &mut Tx,
+    actor: &Actor,
+    view: &RecordView,
+    event: EventId,
+    reason: &Option<Reason>,
+    zone: &jiff::tz::TimeZone,
+) -> Result<Payload> {
+    let facts = streams::facts(&mut *tx, actor.household, view.id).await?;
+    let holds = holding(&facts);
+    let at = facts.iter().position(|fact| fact.event == event).ok_or(Error::NotFound)?;
+    let target = &facts[at].payload;
+    if !matches!(target, Payload::RecordDeleted(_)) {
+        living(view, zone)?;
+    }
+    let payload = verbs::retract(event, target, !holds[at], reason.clone())?;
+    // Undoing may not reach further than doing: who sees a record is its owner's to say.
+    let mut with = facts.clone();
+    with.push(Fact {
+        position: view.position + 1,
+        version: view.state.version + 1,
+        event: EventId::new(),
+        payload: payload.clone(),
+        ..facts[at].clone()
+    });
+    let after = fold_again(&view.state, &with).map(|(after, _)| after);
+    if after.is_some_and(|after| after.visibility != view.state.visibility) || concerns_visibility(&facts, at) {
+        kept_by(view, actor)?;
+    }
+    Ok(payload)
+}

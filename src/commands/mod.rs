@@ -1,0 +1,9 @@
+//! The write side. Every change of a record goes through [`door::write`]: hold, load, decide, append, project, commit,
+//! in one function and one transaction. Nothing here knows HTTP.
+
+pub mod accounts; // people who sign in
+pub mod batch; // many records at once, for imports
+pub mod door; // the one door for writes
+pub mod notes; // what happened, in words
+pub mod records; // the verbs of a record
+mod tries; // counted before a password is looked at

@@ -1,0 +1,34 @@
+//! Notes: what happened, in words.
+
+use crate::app::App;
+use crate::domain::access::Actor;
+use crate::domain::ids::{EventId, RecordId, SubmissionKey};
+use crate::error::Result;
+
+use super::door::{Verb, Written, write};
+
+pub use crate::domain::verbs::NewNote;
+
+/// Adds a note to a record. Notes never conflict.
+///
+/// # Errors
+/// [`crate::error::Error::Refused`] if the record is deleted.
+pub async fn add(app: &App, actor: &Actor, key: SubmissionKey, record: RecordId, note: NewNote) -> Result<Written> {
+    write(app, actor, key, Verb::AddNote { record, note }).await
+}
+
+/// Rewords a note. Both wordings stay in the history.
+///
+/// # Errors
+/// [`crate::error::Error::Conflict`] if somebody else reworded it since the form was opened at `version`.
+pub async fn correct(
+    app: &App,
+    actor: &Actor,
+    key: SubmissionKey,
+    record: RecordId,
+    note: EventId,
+    version: i64,
+    form: NewNote,
+) -> Result<Written> {
+    write(app, actor, key, Verb::CorrectNote { record, note, version, form }).await
+}

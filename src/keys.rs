@@ -1,0 +1,252 @@
+//! The master key, and what is derived from it. It comes from the settings, or from `master.key` in the data directory,
+//! which the first start makes.
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use ring::hkdf::{HKDF_SHA256, KeyType, Salt};
+use ring::rand::{SecureRandom, SystemRandom};
+
+use crate::config::Settings;
+use crate::error::{Error, Result};
+use crate::store::db::Db;
+use crate::store::installation;
+
+/// The file's name in the data directory.
+pub const FILE: &str = "master.key";
+
+/// 32 secret bytes, from which subkeys are derived by HKDF-SHA-256 (RFC 5869). Cheap to clone; shows nothing.
+#[derive(Clone)]
+pub struct MasterKey {
+    bytes: Arc<[u8; 32]>,
+    made: Option<Arc<Path>>,
+}
+
+impl fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MasterKey(…)")
+    }
+}
+
+impl MasterKey {
+    /// Takes the key from the settings, or reads its file, or makes one.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] with a sentence: the text or file is no key, others may read the file, or it cannot be
+    /// written.
+    pub fn open(settings: &Settings) -> Result<Self> {
+        if let Some(text) = &settings.master_key {
+            let bytes = decode(text.expose()).ok_or_else(|| {
+                unavailable(
+                    "LIFEOPS_MASTER_KEY is not a key. It must be 32 random bytes, written as 64 hexadecimal digits or in \
+                     base64; `openssl rand -hex 32` makes one.",
+                )
+            })?;
+            return Ok(Self::from_bytes(bytes));
+        }
+        let path = settings.data.join(FILE);
+        match read(&path)? {
+            Some(bytes) => Ok(Self::from_bytes(bytes)),
+            None => make(&path),
+        }
+    }
+
+    /// A key from its bytes.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self { bytes: Arc::new(bytes), made: None }
+    }
+
+    /// The file that this start has made, if it has: say so loudly, once.
+    pub fn made(&self) -> Option<&Path> {
+        self.made.as_deref()
+    }
+
+    /// The subkey for a purpose: the same for the same key and purpose, and telling nothing about either.
+    pub fn subkey(&self, purpose: &str) -> [u8; 32] {
+        let mut out = [0; 32];
+        let info = [purpose.as_bytes()];
+        let derived = Salt::new(HKDF_SHA256, b"lifeops.hkdf.1")
+            .extract(&*self.bytes)
+            .expand(&info, Len)
+            .map(|key| key.fill(&mut out));
+        debug_assert!(matches!(derived, Ok(Ok(()))), "32 bytes are never too many for HKDF-SHA-256");
+        out
+    }
+}
+
+/// Stops a start with a key that is not this database's own. The first key that opens a database becomes its own.
+///
+/// # Errors
+/// [`Error::Unavailable`] with a sentence if the key is another one.
+pub async fn check(key: &MasterKey, db: &Db) -> Result<()> {
+    let ours = key.subkey("key check");
+    let kept = installation::key_check(db, ours).await?;
+    if ours == kept {
+        if let Some(path) = key.made() {
+            tracing::warn!(
+                "A new master key was made: {}. Keep a copy of it somewhere else. Key and data side by side protect \
+                 against a stolen copy of the stored files, not against a stolen data directory: use disk encryption \
+                 for that.",
+                path.display()
+            );
+        }
+        return Ok(());
+    }
+    if let Some(path) = key.made() {
+        // Made a moment ago for a database that has another: it protects nothing and would only mislead.
+        let _ = fs::remove_file(path);
+        return Err(unavailable(format!(
+            "The master key is missing. This database was begun with another key: put it back as {} or into \
+             LIFEOPS_MASTER_KEY. Nothing was changed.",
+            path.display()
+        )));
+    }
+    Err(unavailable(
+        "The master key is not the one that this database was begun with. Put the right one into LIFEOPS_MASTER_KEY or \
+         into master.key in the data directory. Nothing was changed.",
+    ))
+}
+
+struct Len;
+
+impl KeyType for Len {
+    fn len(&self) -> usize {
+        32
+    }
+}
+
+/// What is said of a key that is none.
+pub const NO_KEY: &str =
+    "It must be 32 random bytes, written as 64 hexadecimal digits or in base64; `openssl rand -hex 32` makes one.";
+
+/// Whether a text can be a master key.
+pub fn is_key(text: &str) -> bool {
+    decode(text).is_some()
+}
+
+fn decode(text: &str) -> Option<[u8; 32]> {
+    let text = text.trim();
+    if text.len() == 64 && text.is_ascii() {
+        let digits: Option<Vec<u8>> =
+            (0..32).map(|n| text.get(2 * n..2 * n + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok())).collect();
+        return digits?.try_into().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    }
+    let bytes = STANDARD.decode(text).or_else(|_| URL_SAFE_NO_PAD.decode(text)).ok()?;
+    bytes.try_into().ok()
+}
+
+fn read(path: &Path) -> Result<Option<[u8; 32]>> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unavailable(format!("The master key {} cannot be read: {error}.", path.display()))),
+    };
+    refuse_if_open(path)?;
+    match decode(&text) {
+        Some(bytes) => Ok(Some(bytes)),
+        None => Err(unavailable(format!(
+            "{} does not hold a key (64 hexadecimal digits). Put your copy of it back.",
+            path.display()
+        ))),
+    }
+}
+
+#[cfg(unix)]
+fn refuse_if_open(path: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let about = fs::metadata(path)
+        .map_err(|error| unavailable(format!("The master key {} cannot be read: {error}.", path.display())))?;
+    if about.permissions().mode() & 0o077 == 0 {
+        return Ok(());
+    }
+    Err(unavailable(format!(
+        "Others on this machine may read the master key. Make it yours alone: chmod 600 {}",
+        path.display()
+    )))
+}
+
+#[cfg(not(unix))]
+fn refuse_if_open(_: &Path) -> Result<()> {
+    Ok(())
+}
+
+/// Makes a key file whole or not at all. Of two starts at once, one makes it and the other reads it.
+fn make(path: &Path) -> Result<MasterKey> {
+    let cannot =
+        |error: std::io::Error| unavailable(format!("The master key {} cannot be written: {error}.", path.display()));
+    let mut bytes = [0; 32];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| unavailable("The system gives no random bytes."))?;
+    let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).chain(["\n".to_owned()]).collect();
+    let draft = draft_path(path);
+    write_private(&draft, &text).map_err(cannot)?;
+    let linked = fs::hard_link(&draft, path);
+    let removed = fs::remove_file(&draft);
+    match linked {
+        Ok(()) => removed.map_err(cannot)?,
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            return read(path)?
+                .map(MasterKey::from_bytes)
+                .ok_or_else(|| unavailable("The master key went away again."));
+        }
+        // A file system without hard links: the last step is then not atomic, but still never overwrites.
+        Err(_) => write_private(path, &text).map_err(cannot)?,
+    }
+    if let Some(folder) = path.parent() {
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(cannot)?;
+    }
+    Ok(MasterKey { bytes: Arc::new(bytes), made: Some(path.into()) })
+}
+
+fn draft_path(path: &Path) -> PathBuf {
+    path.with_extension(format!("key.{}.new", uuid::Uuid::new_v4().simple()))
+}
+
+fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    let mut file = options.open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+fn unavailable(sentence: impl Into<String>) -> Error {
+    Error::Unavailable(sentence.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_written_in_hexadecimal_or_base64() {
+        assert_eq!(decode(&"0a".repeat(32)), Some([10; 32]));
+        assert_eq!(decode(&format!(" {}\n", "FF".repeat(32))), Some([255; 32]));
+        assert_eq!(decode(&STANDARD.encode([7; 32])), Some([7; 32]));
+        assert_eq!(decode(&URL_SAFE_NO_PAD.encode([251; 32])), Some([251; 32]));
+        for text in ["", "correct horse battery staple", &"zz".repeat(32), &"+a".repeat(32), &STANDARD.encode([7; 31])]
+        {
+            assert_eq!(decode(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_subkey_is_frozen_by_key_and_purpose() {
+        let key = MasterKey::from_bytes([1; 32]);
+        // RFC 5869 with SHA-256, worked out by another program: check values are kept in databases.
+        let check: String = key.subkey("key check").iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(check, "eaa3c2615fc9ef6d92c6515604cc0cf0ff6ef0d415ad05432c10b2a4729b0e06");
+        assert_eq!(key.subkey("a"), key.subkey("a"));
+        assert_ne!(key.subkey("a"), key.subkey("b"));
+        assert_ne!(key.subkey("a"), MasterKey::from_bytes([2; 32]).subkey("a"));
+    }
+}

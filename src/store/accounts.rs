@@ -1,0 +1,273 @@
+//! Accounts and members. Account rows are written here; a member's name, role and standing are a projection of the
+//! household's stream and are written by the ledger.
+
+use super::db::{Db, DbError, On, Row, Tx, bad, sql};
+use crate::domain::access::Role;
+use crate::domain::ids::{AccountId, HouseholdId, MemberId};
+use crate::domain::instant::Instant;
+use crate::domain::person::{Email, Zone};
+use crate::domain::text::{MemberName, fold};
+
+/// What signing in needs to know of an account.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// Its id.
+    pub id: AccountId,
+    /// The address, as it was typed.
+    pub email: String,
+    /// The password's digest, in PHC form.
+    pub password_hash: String,
+    /// Rises when every session must end.
+    pub session_epoch: i64,
+}
+
+/// An account's place in its household.
+#[derive(Clone, Debug)]
+pub struct Membership {
+    /// The account.
+    pub account: AccountId,
+    /// The household.
+    pub household: HouseholdId,
+    /// The member.
+    pub member: MemberId,
+    /// The address, as it was typed.
+    pub email: String,
+    /// The member's name.
+    pub name: String,
+    /// What the member may do.
+    pub role: Role,
+    /// An IANA time zone name.
+    pub zone: String,
+    /// The household's name.
+    pub household_name: String,
+    /// Rises when every session must end.
+    pub session_epoch: i64,
+    /// Whether the member may sign in.
+    pub disabled: bool,
+    /// When the member joined.
+    pub joined_at: Instant,
+}
+
+/// Whether anybody has an account.
+pub async fn any(db: &Db) -> Result<bool, DbError> {
+    Ok(sql("select 1 as found from account limit 1").optional(db).await?.is_some())
+}
+
+/// The account with an address.
+pub async fn by_email<'a>(on: impl Into<On<'a>>, email_key: &str) -> Result<Option<Account>, DbError> {
+    let row = sql("select id, email, password_hash, session_epoch from account where email_key = $1")
+        .bind(email_key)
+        .optional(on)
+        .await?;
+    row.as_ref().map(account).transpose()
+}
+
+/// The account with an id.
+pub async fn by_id<'a>(on: impl Into<On<'a>>, id: AccountId) -> Result<Option<Account>, DbError> {
+    let row =
+        sql("select id, email, password_hash, session_epoch from account where id = $1").bind(id).optional(on).await?;
+    row.as_ref().map(account).transpose()
+}
+
+fn account(row: &Row) -> Result<Account, DbError> {
+    Ok(Account {
+        id: AccountId(row.uuid("id")?),
+        email: row.text("email")?,
+        password_hash: row.text("password_hash")?,
+        session_epoch: row.int("session_epoch")?,
+    })
+}
+
+/// The household that an account acts in, unless it is disabled there.
+pub async fn membership(db: &Db, id: AccountId) -> Result<Option<Membership>, DbError> {
+    let row = sql("select account.id as account_id, account.email, account.zone, account.session_epoch,
+                member.household_id, member.id as member_id, member.name, member.role, member.disabled, member.joined_at,
+                household.name as household_name
+           from account
+           join member on member.account_id = account.id
+           join household on household.id = member.household_id
+          where account.id = $1 and not member.disabled
+          order by member.joined_at, member.household_id
+          limit 1")
+    .bind(id)
+    .optional(db)
+    .await?;
+    row.as_ref().map(member).transpose()
+}
+
+/// Every member of every household, for whoever runs the installation.
+pub async fn list(db: &Db) -> Result<Vec<Membership>, DbError> {
+    let rows = sql("select account.id as account_id, account.email, account.zone, account.session_epoch,
+                member.household_id, member.id as member_id, member.name, member.role, member.disabled, member.joined_at,
+                household.name as household_name
+           from member
+           join account on account.id = member.account_id
+           join household on household.id = member.household_id
+          order by household.name, member.household_id, member.joined_at, member.id")
+    .all(db)
+    .await?;
+    rows.iter().map(member).collect()
+}
+
+fn member(row: &Row) -> Result<Membership, DbError> {
+    Ok(Membership {
+        account: AccountId(row.uuid("account_id")?),
+        household: HouseholdId(row.uuid("household_id")?),
+        member: MemberId(row.uuid("member_id")?),
+        email: row.text("email")?,
+        name: row.text("name")?,
+        role: row.text("role")?.parse().map_err(|_| bad("role", "it is no role"))?,
+        zone: row.text("zone")?,
+        household_name: row.text("household_name")?,
+        session_epoch: row.int("session_epoch")?,
+        disabled: row.bool("disabled")?,
+        joined_at: row.instant("joined_at")?,
+    })
+}
+
+/// How many members of a household are owners who may sign in, `except` one.
+pub async fn other_owners(tx: &mut Tx, household: HouseholdId, except: MemberId) -> Result<i64, DbError> {
+    sql("select count(*) as owners
+           from member
+          where household_id = $1 and role = 'owner' and not disabled and id <> $2")
+    .bind(household)
+    .bind(except)
+    .one(tx)
+    .await?
+    .int("owners")
+}
+
+/// Adds an account. An address that is taken is [`DbError::Unique`].
+pub async fn insert(
+    tx: &mut Tx,
+    now: Instant,
+    id: AccountId,
+    email: &Email,
+    password_hash: &str,
+    zone: &Zone,
+) -> Result<(), DbError> {
+    sql("insert into account (id, email, email_key, password_hash, zone, session_epoch, created_at)
+         values ($1, $2, $3, $4, $5, 0, $6)")
+    .bind(id)
+    .bind(email.as_str())
+    .bind(email.key())
+    .bind(password_hash)
+    .bind(zone.as_str())
+    .bind(now)
+    .run(tx)
+    .await?;
+    Ok(())
+}
+
+/// Changes an account's address. An address that is taken is [`DbError::Unique`].
+pub async fn set_email(db: &Db, id: AccountId, email: &Email) -> Result<(), DbError> {
+    sql("update account set email = $1, email_key = $2 where id = $3")
+        .bind(email.as_str())
+        .bind(email.key())
+        .bind(id)
+        .run(db)
+        .await?;
+    Ok(())
+}
+
+/// Changes an account's time zone.
+pub async fn set_zone(db: &Db, id: AccountId, zone: &Zone) -> Result<(), DbError> {
+    sql("update account set zone = $1 where id = $2").bind(zone.as_str()).bind(id).run(db).await?;
+    Ok(())
+}
+
+/// Keeps the same password under newer parameters, unless it was changed meanwhile.
+pub async fn rehash(db: &Db, id: AccountId, old: &str, new: &str) -> Result<(), DbError> {
+    sql("update account set password_hash = $1 where id = $2 and password_hash = $3")
+        .bind(new)
+        .bind(id)
+        .bind(old)
+        .run(db)
+        .await?;
+    Ok(())
+}
+
+/// Sets a new password.
+pub async fn set_password(tx: &mut Tx, id: AccountId, hash: &str) -> Result<(), DbError> {
+    sql("update account set password_hash = $1 where id = $2").bind(hash).bind(id).run(tx).await?;
+    Ok(())
+}
+
+/// Ends every session of an account, for good: those that are kept, and any that a running request might bring back.
+pub async fn end_sessions(tx: &mut Tx, id: AccountId) -> Result<(), DbError> {
+    sql("update account set session_epoch = session_epoch + 1 where id = $1").bind(id).run(&mut *tx).await?;
+    sql("delete from member_session where account_id = $1").bind(id).run(tx).await?;
+    Ok(())
+}
+
+/// Adds a member's row, which ties the account to the household. The event that tells of it follows at once, and from
+/// then on the ledger keeps name, role and standing.
+pub async fn insert_member(
+    tx: &mut Tx,
+    now: Instant,
+    household: HouseholdId,
+    member: MemberId,
+    account: AccountId,
+    name: &MemberName,
+    role: Role,
+) -> Result<(), DbError> {
+    sql("insert into member (household_id, id, account_id, name, role, disabled, joined_at)
+         values ($1, $2, $3, $4, $5, $6, $7)")
+    .bind(household)
+    .bind(member)
+    .bind(account)
+    .bind(name.as_str())
+    .bind(role.as_str())
+    .bind(false)
+    .bind(now)
+    .run(tx)
+    .await?;
+    Ok(())
+}
+
+/// Whether another member of the household is called so already, however it is spelt.
+pub async fn is_name_taken(
+    tx: &mut Tx,
+    household: HouseholdId,
+    member: MemberId,
+    name: &MemberName,
+) -> Result<bool, DbError> {
+    let rows = sql("select name from member where household_id = $1 and id <> $2")
+        .bind(household)
+        .bind(member)
+        .all(&mut *tx)
+        .await?;
+    for row in rows {
+        if fold(&row.text("name")?) == name.folded() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Holds a member's row and says whether `name` would change it.
+pub async fn hold_name(tx: &mut Tx, household: HouseholdId, member: MemberId, name: &str) -> Result<bool, DbError> {
+    let held = sql("update member set name = name where household_id = $1 and id = $2 and name <> $3")
+        .bind(household)
+        .bind(member)
+        .bind(name)
+        .run(tx)
+        .await?;
+    Ok(held > 0)
+}
+
+/// Holds a member's row and says whether `disabled` would change it.
+pub async fn hold_standing(
+    tx: &mut Tx,
+    household: HouseholdId,
+    member: MemberId,
+    disabled: bool,
+) -> Result<bool, DbError> {
+    let held = sql("update member set disabled = disabled where household_id = $1 and id = $2 and disabled <> $3")
+        .bind(household)
+        .bind(member)
+        .bind(disabled)
+        .run(tx)
+        .await?;
+    Ok(held > 0)
+}

@@ -1,0 +1,189 @@
+//! Primary data beside the events, read and written as it is, for export and restore: accounts, members, submissions.
+
+use uuid::Uuid;
+
+use super::db::{DbError, On, Row, Tx, rows_of, sql};
+use crate::domain::ids::{AccountId, HouseholdId, MemberId, RecordId};
+use crate::domain::instant::Instant;
+
+/// An account's row.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Its id.
+    pub id: AccountId,
+    /// The address as it was typed.
+    pub email: String,
+    /// The address as it is compared.
+    pub email_key: String,
+    /// The password's digest, in PHC form.
+    pub password_hash: String,
+    /// An IANA time zone name.
+    pub zone: String,
+    /// Rises when every session must end.
+    pub session_epoch: i64,
+    /// When it was made.
+    pub created_at: Instant,
+}
+
+/// What a member's row has that no event tells.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Member {
+    /// The household.
+    pub household: HouseholdId,
+    /// The member.
+    pub id: MemberId,
+    /// The account.
+    pub account: AccountId,
+    /// When the member joined.
+    pub joined_at: Instant,
+}
+
+/// A submission's row.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Submission {
+    /// The household.
+    pub household: HouseholdId,
+    /// Who sent it.
+    pub member: MemberId,
+    /// Its key.
+    pub key: Uuid,
+    /// The request's digest.
+    pub digest: [u8; 32],
+    /// The record it was about.
+    pub record: RecordId,
+    /// The position of its first event.
+    pub first_position: i64,
+    /// How many events it made.
+    pub events: i64,
+}
+
+/// Every account, by id.
+pub async fn accounts<'a>(on: impl Into<On<'a>>) -> Result<Vec<Account>, DbError> {
+    let rows =
+        sql("select id, email, email_key, password_hash, zone, session_epoch, created_at from account order by id")
+            .all(on)
+            .await?;
+    let read = |row: &Row| {
+        Ok(Account {
+            id: AccountId(row.uuid("id")?),
+            email: row.text("email")?,
+            email_key: row.text("email_key")?,
+            password_hash: row.text("password_hash")?,
+            zone: row.text("zone")?,
+            session_epoch: row.int("session_epoch")?,
+            created_at: row.instant("created_at")?,
+        })
+    };
+    rows.iter().map(read).collect()
+}
+
+/// A household's members, by id.
+pub async fn members<'a>(on: impl Into<On<'a>>, household: HouseholdId) -> Result<Vec<Member>, DbError> {
+    let rows = sql("select household_id, id, account_id, joined_at from member where household_id = $1 order by id")
+        .bind(household)
+        .all(on)
+        .await?;
+    let read = |row: &Row| {
+        Ok(Member {
+            household: HouseholdId(row.uuid("household_id")?),
+            id: MemberId(row.uuid("id")?),
+            account: AccountId(row.uuid("account_id")?),
+            joined_at: row.instant("joined_at")?,
+        })
+    };
+    rows.iter().map(read).collect()
+}
+
+/// At most `limit` of a household's submissions after one of them, by member and key.
+pub async fn submissions<'a>(
+    on: impl Into<On<'a>>,
+    household: HouseholdId,
+    after: Option<(MemberId, Uuid)>,
+    limit: i64,
+) -> Result<Vec<Submission>, DbError> {
+    let (member, key) = after.unwrap_or((MemberId(Uuid::nil()), Uuid::nil()));
+    let rows = sql("
+        select household_id, member_id, key, digest, record_id, first_position, events from submission
+        where household_id = $1 and (member_id, key) > ($2, $3)
+        order by member_id, key
+        limit $4")
+    .bind(household)
+    .bind(member)
+    .bind(key)
+    .bind(limit)
+    .all(on)
+    .await?;
+    let read = |row: &Row| {
+        Ok(Submission {
+            household: HouseholdId(row.uuid("household_id")?),
+            member: MemberId(row.uuid("member_id")?),
+            key: row.uuid("key")?,
+            digest: row.digest("digest")?,
+            record: RecordId(row.uuid("record_id")?),
+            first_position: row.int("first_position")?,
+            events: row.int("events")?,
+        })
+    };
+    rows.iter().map(read).collect()
+}
+
+/// Whether nobody lives here yet: no household and no account.
+pub async fn is_empty(tx: &mut Tx) -> Result<bool, DbError> {
+    let household = sql("select id from household limit 1").optional(&mut *tx).await?;
+    let account = sql("select id from account limit 1").optional(&mut *tx).await?;
+    Ok(household.is_none() && account.is_none())
+}
+
+/// Writes an account as it is.
+pub async fn put_account(tx: &mut Tx, account: &Account) -> Result<(), DbError> {
+    sql("
+        insert into account (id, email, email_key, password_hash, zone, session_epoch, created_at)
+        values ($1, $2, $3, $4, $5, $6, $7)")
+    .bind(account.id)
+    .bind(&account.email)
+    .bind(&account.email_key)
+    .bind(&account.password_hash)
+    .bind(&account.zone)
+    .bind(account.session_epoch)
+    .bind(account.created_at)
+    .run(tx)
+    .await?;
+    Ok(())
+}
+
+/// Writes a member's row; name, role and standing follow from the household's events.
+pub async fn put_member(tx: &mut Tx, member: &Member) -> Result<(), DbError> {
+    sql("
+        insert into member (household_id, id, account_id, name, role, disabled, joined_at)
+        values ($1, $2, $3, '', 'viewer', $4, $5)")
+    .bind(member.household)
+    .bind(member.id)
+    .bind(member.account)
+    .bind(true)
+    .bind(member.joined_at)
+    .run(tx)
+    .await?;
+    Ok(())
+}
+
+/// Writes submissions as they are.
+pub async fn put_submissions(tx: &mut Tx, submissions: &[Submission]) -> Result<(), DbError> {
+    for chunk in submissions.chunks(200) {
+        let mut statement = sql(format!(
+            "insert into submission (household_id, member_id, key, digest, record_id, first_position, events) values {}",
+            rows_of(chunk.len(), 7)
+        ));
+        for submission in chunk {
+            statement = statement
+                .bind(submission.household)
+                .bind(submission.member)
+                .bind(submission.key)
+                .bind(submission.digest)
+                .bind(submission.record)
+                .bind(submission.first_position)
+                .bind(submission.events);
+        }
+        statement.run(&mut *tx).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,504 @@
+//! The only place that knows which engine it talks to: one SQL text, a short list of bound values, and the two
+//! `match`es that carry them to SQLite or PostgreSQL.
+//!
+//! A statement is written once, lower-case, with `$1`, `$2` … for its values; both engines read that form. The number
+//! of values is checked against the text, because SQLite takes a missing one for NULL without a word.
+
+use std::borrow::Cow;
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::Arguments;
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{
+    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use time::OffsetDateTime;
+
+use crate::domain::instant::Instant;
+
+mod meter;
+mod row;
+mod value;
+
+pub use meter::Meter;
+pub use row::{Row, bad};
+pub use value::Value;
+
+/// The target under which the driver logs statements.
+pub const STATEMENTS: &str = "sqlx";
+
+/// Which engine a database runs on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Engine {
+    /// The embedded default.
+    Sqlite,
+    /// The server engine.
+    Postgres,
+}
+
+/// An open database. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Db {
+    pools: Pools,
+    meter: Meter,
+}
+
+/// A database's connections.
+#[derive(Clone, Debug)]
+pub enum Pools {
+    /// SQLite: one connection that writes, some that read; reads never wait for writes.
+    Sqlite {
+        /// The one writer.
+        writer: SqlitePool,
+        /// Connections that may only read.
+        readers: SqlitePool,
+    },
+    /// PostgreSQL: one pool.
+    Postgres(PgPool),
+}
+
+/// A statement failed.
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    /// A unique or primary key already holds these values. Carries the engine's own words.
+    #[error("a unique key already holds these values: {0}")]
+    Unique(String),
+    /// The ledger's own guard refused a change of recorded events.
+    #[error("the ledger refuses to be changed: {0}")]
+    Guarded(String),
+    /// The text and its bound values do not fit together.
+    #[error("the statement has {wanted} parameters and {given} bound values: {text}")]
+    Binds {
+        /// Parameters in the text.
+        wanted: usize,
+        /// Values given.
+        given: usize,
+        /// The statement.
+        text: String,
+    },
+    /// A column holds what it never should.
+    #[error("column {column} is not readable: {problem}")]
+    Column {
+        /// The column's name.
+        column: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Every connection was taken for too long.
+    #[error("every connection to the database is taken")]
+    Busy,
+    /// Anything else the engine said.
+    #[error("database: {0}")]
+    Engine(#[source] sqlx::Error),
+    /// A migration failed.
+    #[error("migration: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+}
+
+impl From<sqlx::Error> for DbError {
+    fn from(error: sqlx::Error) -> Self {
+        if matches!(error, sqlx::Error::PoolTimedOut) {
+            return Self::Busy;
+        }
+        if let sqlx::Error::Database(inner) = &error {
+            if inner.is_unique_violation() {
+                return Self::Unique(inner.message().to_owned());
+            }
+            if inner.message().contains("append-only") {
+                return Self::Guarded(inner.message().to_owned());
+            }
+        }
+        Self::Engine(error)
+    }
+}
+
+/// A statement and its values, ready to run on either engine.
+#[must_use = "a statement does nothing until it is run"]
+#[derive(Clone, Debug)]
+pub struct Sql {
+    text: Cow<'static, str>,
+    values: Vec<Value>,
+}
+
+/// Begins a statement from its text.
+pub fn sql(text: impl Into<Cow<'static, str>>) -> Sql {
+    Sql { text: text.into(), values: Vec::new() }
+}
+
+impl Sql {
+    /// Binds the next value: the first call fills `$1`.
+    pub fn bind(mut self, value: impl Into<Value>) -> Self {
+        self.values.push(value.into());
+        self
+    }
+
+    /// Binds a list of values.
+    pub fn bind_all<V: Into<Value>>(mut self, values: impl IntoIterator<Item = V>) -> Self {
+        self.values.extend(values.into_iter().map(Into::into));
+        self
+    }
+
+    /// The statement's text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The same statement under `explain`: how the engine means to run it. Both engines answer in lines.
+    pub fn explained(mut self, engine: Engine) -> Self {
+        let prefix = match engine {
+            Engine::Sqlite => "explain query plan ",
+            Engine::Postgres => "explain ",
+        };
+        self.text = Cow::Owned(format!("{prefix}{}", self.text));
+        self
+    }
+
+    /// Runs it and returns every row.
+    pub async fn all<'a>(self, on: impl Into<On<'a>>) -> Result<Vec<Row>, DbError> {
+        self.check()?;
+        let on = on.into();
+        let meter = on.meter().clone();
+        let found = match on.target() {
+            Target::SqlitePool(pool) => rows(self.sqlite()?.fetch_all(pool).await?, Row::Sqlite),
+            Target::SqliteTx(tx) => rows(self.sqlite()?.fetch_all(&mut **tx).await?, Row::Sqlite),
+            Target::PgPool(pool) => rows(self.postgres()?.fetch_all(pool).await?, Row::Postgres),
+            Target::PgTx(tx) => rows(self.postgres()?.fetch_all(&mut **tx).await?, Row::Postgres),
+        };
+        meter.count(&self, found.len());
+        Ok(found)
+    }
+
+    /// Runs it and returns the first row, if there is one.
+    pub async fn optional<'a>(self, on: impl Into<On<'a>>) -> Result<Option<Row>, DbError> {
+        self.check()?;
+        let on = on.into();
+        let meter = on.meter().clone();
+        let found = match on.target() {
+            Target::SqlitePool(pool) => self.sqlite()?.fetch_optional(pool).await?.map(Row::Sqlite),
+            Target::SqliteTx(tx) => self.sqlite()?.fetch_optional(&mut **tx).await?.map(Row::Sqlite),
+            Target::PgPool(pool) => self.postgres()?.fetch_optional(pool).await?.map(Row::Postgres),
+            Target::PgTx(tx) => self.postgres()?.fetch_optional(&mut **tx).await?.map(Row::Postgres),
+        };
+        meter.count(&self, usize::from(found.is_some()));
+        Ok(found)
+    }
+
+    /// Runs it and returns the one row; none is an error.
+    pub async fn one<'a>(self, on: impl Into<On<'a>>) -> Result<Row, DbError> {
+        self.optional(on).await?.ok_or(DbError::Engine(sqlx::Error::RowNotFound))
+    }
+
+    /// Runs it and returns how many rows it touched. On a database (not in a transaction) SQLite's writer runs it.
+    pub async fn run<'a>(self, on: impl Into<On<'a>>) -> Result<u64, DbError> {
+        self.check()?;
+        let on = on.into().writing();
+        let meter = on.meter().clone();
+        let touched = match on.target() {
+            Target::SqlitePool(pool) => self.sqlite()?.execute(pool).await?.rows_affected(),
+            Target::SqliteTx(tx) => self.sqlite()?.execute(&mut **tx).await?.rows_affected(),
+            Target::PgPool(pool) => self.postgres()?.execute(pool).await?.rows_affected(),
+            Target::PgTx(tx) => self.postgres()?.execute(&mut **tx).await?.rows_affected(),
+        };
+        meter.count(&self, 0);
+        Ok(touched)
+    }
+
+    fn check(&self) -> Result<(), DbError> {
+        let wanted = parameters(&self.text);
+        if wanted == self.values.len() {
+            return Ok(());
+        }
+        Err(DbError::Binds { wanted, given: self.values.len(), text: self.text.to_string() })
+    }
+
+    fn sqlite(&self) -> Result<sqlx::query::Query<'_, sqlx::Sqlite, SqliteArguments<'_>>, DbError> {
+        let mut arguments = SqliteArguments::default();
+        for value in &self.values {
+            let added = match value {
+                Value::Text(v) => arguments.add(v.as_deref()),
+                Value::Int(v) => arguments.add(*v),
+                Value::Bool(v) => arguments.add(v.map(i64::from)),
+                Value::Bytes(v) => arguments.add(v.as_deref()),
+                Value::Uuid(v) => arguments.add(v.map(|id| id.to_string())),
+                Value::Instant(v) => arguments.add(v.map(Instant::micros)),
+            };
+            added.map_err(|e| DbError::Engine(sqlx::Error::Encode(e)))?;
+        }
+        Ok(sqlx::query_with(&self.text, arguments))
+    }
+
+    fn postgres(&self) -> Result<sqlx::query::Query<'_, sqlx::Postgres, PgArguments>, DbError> {
+        let mut arguments = PgArguments::default();
+        for value in &self.values {
+            let added = match value {
+                Value::Text(v) => arguments.add(v.as_deref()),
+                Value::Int(v) => arguments.add(*v),
+                Value::Bool(v) => arguments.add(*v),
+                Value::Bytes(v) => arguments.add(v.as_deref()),
+                Value::Uuid(v) => arguments.add(*v),
+                Value::Instant(v) => arguments.add(v.map(to_offset)),
+            };
+            added.map_err(|e| DbError::Engine(sqlx::Error::Encode(e)))?;
+        }
+        Ok(sqlx::query_with(&self.text, arguments))
+    }
+}
+
+fn rows<R>(rows: Vec<R>, wrap: fn(R) -> Row) -> Vec<Row> {
+    rows.into_iter().map(wrap).collect()
+}
+
+/// The highest `$n` in a statement. Text in quotes does not count.
+fn parameters(text: &str) -> usize {
+    let mut highest = 0;
+    let mut quoted = false;
+    let mut bytes = text.bytes().peekable();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'\'' => quoted = !quoted,
+            b'$' if !quoted => {
+                let mut number = 0;
+                while let Some(digit) = bytes.next_if(u8::is_ascii_digit) {
+                    number = number * 10 + usize::from(digit - b'0');
+                }
+                highest = highest.max(number);
+            }
+            _ => {}
+        }
+    }
+    highest
+}
+
+fn to_offset(instant: Instant) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(instant.micros()) * 1000).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+}
+
+/// Where a statement runs: on the database (any reader), or inside a transaction.
+#[derive(Debug)]
+pub enum On<'a> {
+    /// On a reading connection.
+    Reading(&'a Db),
+    /// On a writing connection.
+    Writing(&'a Db),
+    /// Inside a transaction.
+    Tx(&'a mut Tx),
+}
+
+impl<'a> From<&'a Db> for On<'a> {
+    fn from(db: &'a Db) -> Self {
+        Self::Reading(db)
+    }
+}
+
+impl<'a> From<&'a mut Tx> for On<'a> {
+    fn from(tx: &'a mut Tx) -> Self {
+        Self::Tx(tx)
+    }
+}
+
+enum Target<'a> {
+    SqlitePool(&'a SqlitePool),
+    SqliteTx(&'a mut sqlx::Transaction<'static, sqlx::Sqlite>),
+    PgPool(&'a PgPool),
+    PgTx(&'a mut sqlx::Transaction<'static, sqlx::Postgres>),
+}
+
+impl<'a> On<'a> {
+    fn writing(self) -> Self {
+        match self {
+            Self::Reading(db) => Self::Writing(db),
+            other => other,
+        }
+    }
+
+    fn meter(&self) -> &Meter {
+        match self {
+            Self::Reading(db) | Self::Writing(db) => &db.meter,
+            Self::Tx(tx) => &tx.meter,
+        }
+    }
+
+    fn target(self) -> Target<'a> {
+        match self {
+            Self::Reading(db) => match &db.pools {
+                Pools::Sqlite { readers, .. } => Target::SqlitePool(readers),
+                Pools::Postgres(pool) => Target::PgPool(pool),
+            },
+            Self::Writing(db) => match &db.pools {
+                Pools::Sqlite { writer, .. } => Target::SqlitePool(writer),
+                Pools::Postgres(pool) => Target::PgPool(pool),
+            },
+            Self::Tx(tx) => match &mut tx.open {
+                Open::Sqlite(tx) => Target::SqliteTx(tx),
+                Open::Postgres(tx) => Target::PgTx(tx),
+            },
+        }
+    }
+}
+
+/// A transaction. Dropping it undoes it.
+#[derive(Debug)]
+pub struct Tx {
+    open: Open,
+    meter: Meter,
+}
+
+#[derive(Debug)]
+enum Open {
+    Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
+    Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
+}
+
+impl Tx {
+    /// Makes everything in it durable.
+    pub async fn commit(self) -> Result<(), DbError> {
+        match self.open {
+            Open::Sqlite(tx) => tx.commit().await?,
+            Open::Postgres(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+
+    /// Undoes everything in it.
+    pub async fn rollback(self) -> Result<(), DbError> {
+        match self.open {
+            Open::Sqlite(tx) => tx.rollback().await?,
+            Open::Postgres(tx) => tx.rollback().await?,
+        }
+        Ok(())
+    }
+}
+
+impl Db {
+    /// Opens (and creates, if need be) an SQLite database file.
+    pub async fn open_sqlite(path: &Path) -> Result<Self, DbError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(10))
+            .pragma("recursive_triggers", "on")
+            .pragma("trusted_schema", "off")
+            .optimize_on_close(true, None);
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .acquire_timeout(Duration::from_secs(30))
+            .connect_with(options.clone())
+            .await?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(4)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .acquire_timeout(Duration::from_secs(30))
+            .connect_with(options.pragma("query_only", "on"))
+            .await?;
+        Ok(Self { pools: Pools::Sqlite { writer, readers }, meter: Meter::default() })
+    }
+
+    /// Connects to a PostgreSQL database.
+    pub async fn open_postgres(url: &str, connections: u32) -> Result<Self, DbError> {
+        let options: PgConnectOptions = url.parse()?;
+        // One connection by itself first: a pool would try for half a minute what is refused at once.
+        sqlx::ConnectOptions::connect(&options).await?;
+        let pool = PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(Duration::from_secs(30))
+            .connect_with(options)
+            .await?;
+        Ok(Self { pools: Pools::Postgres(pool), meter: Meter::default() })
+    }
+
+    /// Which engine this is.
+    pub fn engine(&self) -> Engine {
+        match &self.pools {
+            Pools::Sqlite { .. } => Engine::Sqlite,
+            Pools::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    /// Its connections, for the session store that brings its own statements.
+    pub(super) fn pools(&self) -> &Pools {
+        &self.pools
+    }
+
+    /// What it has been asked so far.
+    pub fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    /// Brings the schema up to date. Safe to call from many processes at once: PostgreSQL takes an advisory lock;
+    /// for SQLite the caller holds the data directory's lock file.
+    pub async fn migrate(&self) -> Result<(), DbError> {
+        match &self.pools {
+            Pools::Sqlite { writer, .. } => sqlx::migrate!("migrations/sqlite").run(writer).await?,
+            Pools::Postgres(pool) => sqlx::migrate!("migrations/postgres").run(pool).await?,
+        }
+        Ok(())
+    }
+
+    /// Begins a transaction that writes. On SQLite it takes the write lock at once (`begin immediate`).
+    pub async fn begin(&self) -> Result<Tx, DbError> {
+        let open = match &self.pools {
+            Pools::Sqlite { writer, .. } => Open::Sqlite(writer.begin_with("begin immediate").await?),
+            Pools::Postgres(pool) => Open::Postgres(pool.begin().await?),
+        };
+        Ok(Tx { open, meter: self.meter.clone() })
+    }
+
+    /// Begins a transaction that only reads, and sees one state of the database throughout.
+    pub async fn snapshot(&self) -> Result<Tx, DbError> {
+        let open = match &self.pools {
+            Pools::Sqlite { readers, .. } => Open::Sqlite(readers.begin().await?),
+            Pools::Postgres(pool) => {
+                Open::Postgres(pool.begin_with("begin isolation level repeatable read read only").await?)
+            }
+        };
+        Ok(Tx { open, meter: self.meter.clone() })
+    }
+
+    /// Closes every connection and waits until they are gone.
+    pub async fn close(&self) {
+        match &self.pools {
+            Pools::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Pools::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+/// The placeholders of an `insert` of many rows: `($1, $2), ($3, $4)` for two rows of two columns.
+pub fn rows_of(rows: usize, columns: usize) -> String {
+    let row = |at: usize| {
+        let names: Vec<String> = (1..=columns).map(|column| format!("${}", at * columns + column)).collect();
+        format!("({})", names.join(", "))
+    };
+    (0..rows).map(row).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_parameters_outside_quotes() {
+        assert_eq!(parameters("select 1"), 0);
+        assert_eq!(parameters("select $1, $2 where a = '$9' and b = $2"), 2);
+        assert_eq!(parameters("select $12"), 12);
+    }
+
+    #[test]
+    fn a_missing_value_is_an_error_and_not_null() {
+        assert!(matches!(sql("select $1").check(), Err(DbError::Binds { wanted: 1, given: 0, .. })));
+        assert!(matches!(
+            sql("select $1").bind(1_i64).bind(2_i64).check(),
+            Err(DbError::Binds { wanted: 1, given: 2, .. })
+        ));
+    }
+}

@@ -1,0 +1,86 @@
+//! Rows, read by column name.
+
+use sqlx::Row as _;
+use sqlx::postgres::PgRow;
+use sqlx::sqlite::SqliteRow;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::domain::instant::Instant;
+
+use super::DbError;
+
+/// A row of either engine, read by column name.
+#[allow(missing_debug_implementations)]
+pub enum Row {
+    /// From SQLite.
+    Sqlite(SqliteRow),
+    /// From PostgreSQL.
+    Postgres(PgRow),
+}
+
+macro_rules! column {
+    ($(#[$doc:meta])* $name:ident, $optional:ident -> $out:ty,
+     sqlite $sqlite:ty => |$s:ident| $from_sqlite:expr, postgres $pg:ty => |$p:ident| $from_pg:expr) => {
+        $(#[$doc])*
+        pub fn $name(&self, column: &str) -> Result<$out, DbError> {
+            self.$optional(column)?.ok_or_else(|| bad(column, "it is null"))
+        }
+
+        $(#[$doc])*
+        /// May be null.
+        pub fn $optional(&self, column: &str) -> Result<Option<$out>, DbError> {
+            match self {
+                Self::Sqlite(row) => match row.try_get::<Option<$sqlite>, _>(column)? {
+                    Some($s) => $from_sqlite.map(Some).ok_or_else(|| bad(column, "its value is not of its type")),
+                    None => Ok(None),
+                },
+                Self::Postgres(row) => Ok(row.try_get::<Option<$pg>, _>(column)?.map(|$p| $from_pg)),
+            }
+        }
+    };
+}
+
+impl Row {
+    column!(
+        /// Text.
+        text, opt_text -> String, sqlite String => |v| Some(v), postgres String => |v| v
+    );
+    column!(
+        /// A whole number.
+        int, opt_int -> i64, sqlite i64 => |v| Some(v), postgres i64 => |v| v
+    );
+    column!(
+        /// A truth value.
+        bool, opt_bool -> bool, sqlite i64 => |v| Some(v != 0), postgres bool => |v| v
+    );
+    column!(
+        /// Bytes.
+        bytes, opt_bytes -> Vec<u8>, sqlite Vec<u8> => |v| Some(v), postgres Vec<u8> => |v| v
+    );
+    column!(
+        /// An identity.
+        uuid, opt_uuid -> Uuid, sqlite String => |v| v.parse().ok(), postgres Uuid => |v| v
+    );
+    column!(
+        /// An instant.
+        instant, opt_instant -> Instant,
+        sqlite i64 => |v| Some(Instant::from_micros(v)),
+        postgres OffsetDateTime => |v| Instant::from_micros(i64::try_from(v.unix_timestamp_nanos() / 1000).unwrap_or(0))
+    );
+
+    /// Exactly 32 bytes: a SHA-256 digest.
+    pub fn digest(&self, column: &str) -> Result<[u8; 32], DbError> {
+        self.bytes(column)?.try_into().map_err(|_| bad(column, "it is not 32 bytes long"))
+    }
+
+    /// Exactly 16 bytes: a salt.
+    pub fn salt(&self, column: &str) -> Result<[u8; 16], DbError> {
+        self.bytes(column)?.try_into().map_err(|_| bad(column, "it is not 16 bytes long"))
+    }
+}
+
+/// An error for a column whose value cannot be understood.
+pub fn bad(column: &str, problem: &str) -> DbError {
+    DbError::Column { column: column.to_owned(), problem: problem.to_owned() }
+}

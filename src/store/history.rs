@@ -1,0 +1,307 @@
+//! A record's story: its events in the order in which they happened, with what each changed; and a field's own history.
+
+use std::collections::HashMap;
+
+use crate::domain::access::Actor;
+use crate::domain::event::{EventRetracted, Payload};
+use crate::domain::field::FieldValue;
+use crate::domain::ids::{BatchId, EventId, RecordId};
+use crate::domain::instant::Instant;
+use crate::domain::record::FieldChange;
+use crate::domain::verbs::Wording;
+use crate::domain::when::Occurred;
+use crate::error::{Error, Result};
+
+use super::db::{Db, Row, sql};
+use super::views;
+
+/// How many events a page of the story has.
+pub const PAGE: usize = 25;
+
+/// Where a page of the story begins: the place of an entry in it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Place {
+    /// Its earliest minute.
+    pub from: String,
+    /// Its precision's rank.
+    pub precision: i64,
+    /// Its position.
+    pub position: i64,
+}
+
+/// Which page of the story.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Cursor {
+    /// The newest.
+    Newest,
+    /// What happened before this place.
+    Before(Place),
+    /// What happened after it: the page in front.
+    After(Place),
+}
+
+/// What became of an event: who did it and when.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Mark {
+    /// The event that did it.
+    pub event: EventId,
+    /// The member's name; none for the program itself.
+    pub by_name: Option<String>,
+    /// When it was entered.
+    pub at: Instant,
+    /// Why, if it was said.
+    pub reason: Option<String>,
+}
+
+/// One event of the story.
+#[derive(Clone, Debug)]
+pub struct HistoryEntry {
+    /// The event.
+    pub event: EventId,
+    /// Its place in the stream.
+    pub version: i64,
+    /// Its place in the household.
+    pub position: i64,
+    /// What happened.
+    pub payload: Payload,
+    /// When.
+    pub occurred: Occurred,
+    /// When it was entered.
+    pub recorded: Instant,
+    /// Who did it; none for the program itself.
+    pub actor_name: Option<String>,
+    /// How it came in.
+    pub via: String,
+    /// The batch it belongs to.
+    pub batch: Option<BatchId>,
+    /// What it changed.
+    pub changes: Vec<FieldChange>,
+    /// Who undid it, if it is undone.
+    pub retracted: Option<Mark>,
+    /// Who reworded it, if it was corrected.
+    pub corrected: Option<Mark>,
+    /// For a correction: the wording before it.
+    pub reworded: Option<Wording>,
+}
+
+/// A page of the story.
+#[derive(Clone, Debug)]
+pub struct HistoryPage {
+    /// The events, latest happening first.
+    pub entries: Vec<HistoryEntry>,
+    /// The page in front.
+    pub newer: Option<Cursor>,
+    /// The page after.
+    pub older: Option<Cursor>,
+    /// How many events the record has.
+    pub total: i64,
+}
+
+/// A page of a record's story.
+///
+/// # Errors
+/// [`Error::NotFound`] if the record is not the member's to see.
+pub async fn history(db: &Db, actor: &Actor, record: RecordId, cursor: &Cursor, page: usize) -> Result<HistoryPage> {
+    let view = views::record(db, actor, record).await?;
+    let (edge, forward) = match cursor {
+        Cursor::Newest => (Place { from: "9999-99".into(), precision: 0, position: 0 }, true),
+        Cursor::Before(place) => (place.clone(), true),
+        Cursor::After(place) => (place.clone(), false),
+    };
+    let (side, order) = if forward { ("<", "desc") } else { (">", "asc") };
+    let rows = sql(format!(
+        "select page.version, page.occurred_from, page.occurred_precision, page.retracted_by, page.corrected_by,
+                e.position, e.event_id, e.kind, e.payload_version, e.payload, e.via, e.batch_id, e.occurred,
+                e.recorded_at, m.name as actor_name
+         from (select * from record_entry
+               where household_id = $1 and record_id = $2
+                 and (occurred_from, occurred_precision, position) {side} ($3, $4, $5)
+               order by occurred_from {order}, occurred_precision {order}, position {order}
+               limit $6) as page
+         join record_events as e on e.household_id = page.household_id and e.position = page.position
+         left join member as m on m.household_id = e.household_id and m.id = e.actor_id
+         order by page.occurred_from {order}, page.occurred_precision {order}, page.position {order}"
+    ))
+    .bind(actor.household)
+    .bind(record)
+    .bind(&edge.from)
+    .bind(edge.precision)
+    .bind(edge.position)
+    .bind(i64::try_from(page).unwrap_or(i64::MAX - 1) + 1)
+    .all(db)
+    .await?;
+    let more = rows.len() > page;
+    let mut rows: Vec<Row> = rows.into_iter().take(page).collect();
+    if !forward {
+        rows.reverse();
+    }
+    let place = |row: &Row| -> Result<Place> {
+        Ok(Place {
+            from: row.text("occurred_from")?,
+            precision: row.int("occurred_precision")?,
+            position: row.int("position")?,
+        })
+    };
+    let first = rows.first().map(place).transpose()?;
+    let last = rows.last().map(place).transpose()?;
+    let (has_newer, has_older) = match (forward, cursor) {
+        (true, Cursor::Newest) => (false, more),
+        (true, _) => (true, more),
+        (false, _) => (more, true),
+    };
+    Ok(HistoryPage {
+        entries: entries(db, actor, record, &rows).await?,
+        newer: first.filter(|_| has_newer).map(Cursor::After),
+        older: last.filter(|_| has_older).map(Cursor::Before),
+        total: view.state.version,
+    })
+}
+
+/// One event of the story, for the fragment that shows a new note.
+///
+/// # Errors
+/// [`Error::NotFound`] if the record is not the member's to see or has no such event.
+pub async fn entry(db: &Db, actor: &Actor, record: RecordId, event: EventId) -> Result<HistoryEntry> {
+    views::record(db, actor, record).await?;
+    let rows = sql("
+        select s.version, s.occurred_from, s.occurred_precision, s.retracted_by, s.corrected_by,
+               e.position, e.event_id, e.kind, e.payload_version, e.payload, e.via, e.batch_id, e.occurred,
+               e.recorded_at, m.name as actor_name
+        from record_events as e
+        join record_entry as s
+            on s.household_id = e.household_id and s.record_id = e.record_id and s.version = e.version
+        left join member as m on m.household_id = e.household_id and m.id = e.actor_id
+        where e.household_id = $1 and e.event_id = $3 and e.record_id = $2")
+    .bind(actor.household)
+    .bind(record)
+    .bind(event)
+    .all(db)
+    .await?;
+    entries(db, actor, record, &rows).await?.pop().ok_or(Error::NotFound)
+}
+
+async fn entries(db: &Db, actor: &Actor, record: RecordId, rows: &[Row]) -> Result<Vec<HistoryEntry>> {
+    let mut positions = Vec::with_capacity(rows.len());
+    let mut marking = Vec::new();
+    for row in rows {
+        positions.push(row.int("position")?);
+        marking.extend(row.opt_int("retracted_by")?);
+        marking.extend(row.opt_int("corrected_by")?);
+    }
+    let mut changes = changes_at(db, actor, record, &positions).await?;
+    let marks = marks_at(db, actor, &marking).await?;
+    let mut entries = Vec::with_capacity(rows.len());
+    for row in rows {
+        let position = row.int("position")?;
+        let payload = Payload::decode(&row.text("kind")?, row.int("payload_version")?, &row.bytes("payload")?)
+            .map_err(|problem| Error::internal(format!("event {position}: {problem}")))?;
+        let reworded = match &payload {
+            Payload::NoteCorrected(correction) => {
+                super::wordings::wording_before(db, actor, record, correction.note, row.int("version")?).await?
+            }
+            _ => None,
+        };
+        entries.push(HistoryEntry {
+            event: EventId(row.uuid("event_id")?),
+            version: row.int("version")?,
+            position,
+            payload,
+            occurred: Occurred::parse_iso(&row.text("occurred")?).map_err(|e| super::db::bad("occurred", &e.0))?,
+            recorded: row.instant("recorded_at")?,
+            actor_name: row.opt_text("actor_name")?,
+            via: row.text("via")?,
+            batch: row.opt_uuid("batch_id")?.map(BatchId),
+            changes: changes.remove(&position).unwrap_or_default(),
+            retracted: row.opt_int("retracted_by")?.and_then(|by| marks.get(&by).cloned()),
+            corrected: row.opt_int("corrected_by")?.and_then(|by| marks.get(&by).cloned()),
+            reworded,
+        });
+    }
+    Ok(entries)
+}
+
+/// A change as it is shown: what was told late about an earlier time replaced nothing that was there to be seen.
+pub(super) fn replaced(change: FieldChange) -> FieldChange {
+    let old = change.old.filter(|_| change.in_force);
+    FieldChange { old, ..change }
+}
+
+pub(super) fn change(row: &Row) -> Result<FieldChange> {
+    let value = |column: &str| -> Result<Option<FieldValue>> {
+        row.opt_text(column)?.map(|json| serde_json::from_str(&json)).transpose().map_err(Error::internal)
+    };
+    let effective = row.opt_text("effective")?.map(|iso| Occurred::parse_iso(&iso)).transpose();
+    Ok(FieldChange {
+        key: row.text("field")?,
+        label: row.text("label")?,
+        old: value("old_value")?,
+        new: value("new_value")?,
+        effective: effective.map_err(|e| super::db::bad("effective", &e.0))?,
+        in_force: row.bool("in_force")?,
+    })
+}
+
+fn placeholders(first: usize, count: usize) -> String {
+    (first..first + count).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ")
+}
+
+async fn changes_at(
+    db: &Db,
+    actor: &Actor,
+    record: RecordId,
+    positions: &[i64],
+) -> Result<HashMap<i64, Vec<FieldChange>>> {
+    let mut found: HashMap<i64, Vec<FieldChange>> = HashMap::new();
+    for chunk in positions.chunks(500) {
+        let rows = sql(format!(
+            "select position, field, label, old_value, new_value, effective, in_force from record_change
+             where household_id = $1 and record_id = $2 and position in ({})
+             order by position, field",
+            placeholders(3, chunk.len())
+        ))
+        .bind(actor.household)
+        .bind(record)
+        .bind_all(chunk.iter().copied())
+        .all(db)
+        .await?;
+        for row in &rows {
+            let change = replaced(change(row)?);
+            if !change.key.starts_with("note:") {
+                found.entry(row.int("position")?).or_default().push(change);
+            }
+        }
+    }
+    Ok(found)
+}
+
+async fn marks_at(db: &Db, actor: &Actor, positions: &[i64]) -> Result<HashMap<i64, Mark>> {
+    let mut marks = HashMap::new();
+    for chunk in positions.chunks(500) {
+        let rows = sql(format!(
+            "select e.position, e.event_id, e.kind, e.payload_version, e.payload, e.recorded_at, m.name as actor_name
+             from record_events as e
+             left join member as m on m.household_id = e.household_id and m.id = e.actor_id
+             where e.household_id = $1 and e.position in ({})",
+            placeholders(2, chunk.len())
+        ))
+        .bind(actor.household)
+        .bind_all(chunk.iter().copied())
+        .all(db)
+        .await?;
+        for row in &rows {
+            let payload = Payload::decode(&row.text("kind")?, row.int("payload_version")?, &row.bytes("payload")?);
+            let reason = match payload {
+                Ok(Payload::EventRetracted(EventRetracted { reason, .. })) => reason.map(|reason| reason.to_string()),
+                _ => None,
+            };
+            let mark = Mark {
+                event: EventId(row.uuid("event_id")?),
+                by_name: row.opt_text("actor_name")?,
+                at: row.instant("recorded_at")?,
+                reason,
+            };
+            marks.insert(row.int("position")?, mark);
+        }
+    }
+    Ok(marks)
+}

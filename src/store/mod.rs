@@ -1,0 +1,20 @@
+//! SQL. One text per query, lower-case, run on both engines through [`db`]; a second dialect needs a line here that
+//! says why.
+//!
+//! Dialects: the migrations (types differ), and [`db::Db::begin`] (SQLite takes its write lock when it begins).
+
+pub mod accounts; // people who sign in
+pub mod attempts; // throttling
+pub mod compare; // projections of two databases, row by row
+pub mod copying; // primary data beside the events, as it is
+pub mod db; // the only match on the engine
+pub mod fields; // a field's own history, and what fields were
+pub mod history; // a record's story and its fields' own histories
+pub mod installation; // its key, and whether it was begun
+pub mod ledger; // the two doors: append and replay
+pub mod projection; // the read model's rows, from the fold
+pub mod sessions; // signed-in browsers
+pub mod streams; // a stream's facts
+pub mod submissions; // accepted forms, by idempotency key
+pub mod views; // what pages read
+pub mod wordings; // how notes read, now and before

@@ -1,0 +1,224 @@
+//! The read model: each event's effect on the projections, by one function for appends, restores and rebuilds.
+//!
+//! Projection = fold of the events, always: [`Projector::apply`] is called in the transaction that writes the event, and
+//! a rebuild calls it for every event in order.
+
+use std::collections::HashMap;
+
+use crate::domain::access::Actor;
+use crate::domain::event::{Event, Fact, Payload};
+use crate::domain::fold::{fold_again, marks};
+use crate::domain::ids::{HouseholdId, RecordId};
+use crate::domain::instant::Instant;
+use crate::domain::record::{self, FieldChange, Record};
+use crate::domain::summary::Summary;
+use crate::error::{Error, Result};
+
+use super::db::{Row, Tx, sql};
+use super::streams;
+
+mod rows;
+
+use rows::{count_labels, write_changes, write_entry, write_marks, write_tags, write_view};
+
+/// The name under which the projections' version is kept.
+pub const NAME: &str = "records";
+
+/// Every projection table, children first: what a rebuild empties and `verify` compares.
+pub const TABLES: &[&str] =
+    &["label_count", "record_change", "record_entry", "record_tag", "external_ref", "record_view"];
+
+/// A record's row in `record_view`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct View {
+    /// The record.
+    pub record: RecordId,
+    /// Its state.
+    pub state: Record,
+    /// The position of its latest event.
+    pub position: i64,
+    /// That event in words.
+    pub summary: Summary,
+    /// When it was entered.
+    pub created_at: Instant,
+    /// When its latest event was entered.
+    pub changed_at: Instant,
+}
+
+impl View {
+    /// The columns that [`View::read`] takes.
+    pub const COLUMNS: &str = "id, state, position, summary, created_at, changed_at";
+
+    /// A view from its row.
+    ///
+    /// # Errors
+    /// If the row was written by another fold.
+    pub fn read(row: &Row) -> Result<Self> {
+        let json = |column: &str| row.text(column);
+        Ok(Self {
+            record: RecordId(row.uuid("id")?),
+            state: serde_json::from_str(&json("state")?).map_err(Error::internal)?,
+            position: row.int("position")?,
+            summary: serde_json::from_str(&json("summary")?).map_err(Error::internal)?,
+            created_at: row.instant("created_at")?,
+            changed_at: row.instant("changed_at")?,
+        })
+    }
+}
+
+/// Brings the projections up to date, event by event.
+#[derive(Debug, Default)]
+pub struct Projector {
+    views: HashMap<RecordId, View>,
+}
+
+impl Projector {
+    /// A projector that knows a record's view already, so that it is not read again.
+    pub fn knowing(view: Option<View>) -> Self {
+        Self { views: view.into_iter().map(|view| (view.record, view)).collect() }
+    }
+
+    /// Writes one event's effect on the projections and says what it changed. Events of the household's own stream have
+    /// none here.
+    ///
+    /// # Errors
+    /// If the event cannot be read, or the stream does not begin with a record.
+    pub async fn apply(&mut self, tx: &mut Tx, event: &Event) -> Result<Vec<FieldChange>> {
+        if event.record == RecordId::household_stream(event.household) {
+            return Ok(Vec::new());
+        }
+        let fact = event.fact().map_err(Error::internal)?;
+        let before = self.view(tx, event, &fact).await?;
+        let (state, changes) = self.step(tx, event, &fact, before.as_ref()).await?;
+        let summary = Summary::of(&fact, &changes);
+        let view = View {
+            record: event.record,
+            state,
+            position: event.position,
+            summary,
+            created_at: before.as_ref().map_or(event.recorded, |view| view.created_at),
+            changed_at: event.recorded,
+        };
+        write_view(tx, event.household, &view, before.is_none()).await?;
+        write_entry(tx, event, &fact).await?;
+        write_changes(tx, event, &changes).await?;
+        write_tags(tx, event.household, before.as_ref(), &view).await?;
+        count_labels(tx, event.household, before.as_ref(), &view).await?;
+        self.views.insert(event.record, view);
+        Ok(changes)
+    }
+
+    async fn view(&self, tx: &mut Tx, event: &Event, fact: &Fact) -> Result<Option<View>> {
+        if matches!(fact.payload, Payload::RecordCreated(_)) {
+            return Ok(None);
+        }
+        match self.views.get(&event.record) {
+            Some(view) => Ok(Some(view.clone())),
+            None => load(tx, event.household, event.record).await,
+        }
+    }
+
+    async fn step(
+        &self,
+        tx: &mut Tx,
+        event: &Event,
+        fact: &Fact,
+        before: Option<&View>,
+    ) -> Result<(Record, Vec<FieldChange>)> {
+        let Some(view) = before else {
+            return Record::begin(fact).ok_or_else(|| {
+                Error::internal(format!("the stream of event {} begins with no record", event.position))
+            });
+        };
+        if !matches!(fact.payload, Payload::EventRetracted(_)) {
+            let mut state = view.state.clone();
+            let changes = state.apply(fact);
+            return Ok((state, changes));
+        }
+        let mut facts = streams::facts(&mut *tx, event.household, event.record).await?;
+        facts.retain(|known| known.version <= fact.version);
+        let marked = (marks(facts.get(..facts.len() - 1).unwrap_or_default()), marks(&facts));
+        for (at, known) in facts.iter().enumerate() {
+            let (old, new) =
+                (marked.0.get(at).copied().unwrap_or_default(), marked.1.get(at).copied().unwrap_or_default());
+            // The retraction's own entry is written after this, and bears no mark yet.
+            if old != new && known.version < fact.version {
+                write_marks(tx, event, known.version, new).await?;
+            }
+        }
+        fold_again(&view.state, &facts)
+            .ok_or_else(|| Error::internal(format!("the stream of event {} begins with no record", event.position)))
+    }
+}
+
+/// A record's view as it stands, whoever asks: for the write path, after its own check.
+pub(super) async fn load(tx: &mut Tx, household: HouseholdId, record: RecordId) -> Result<Option<View>> {
+    sql(format!("select {} from record_view where household_id = $1 and id = $2", View::COLUMNS))
+        .bind(household)
+        .bind(record)
+        .optional(&mut *tx)
+        .await?
+        .map(|row| View::read(&row))
+        .transpose()
+}
+
+/// Empties a household's projections, for a rebuild.
+///
+/// # Errors
+/// If the database refuses.
+pub async fn clear(tx: &mut Tx, household: HouseholdId) -> Result<()> {
+    for table in TABLES {
+        sql(format!("delete from {table} where household_id = $1")).bind(household).run(&mut *tx).await?;
+    }
+    Ok(())
+}
+
+/// The version of the fold that wrote the projections; none in a new installation.
+///
+/// # Errors
+/// If the database refuses.
+pub async fn version(db: &super::db::Db) -> Result<Option<i64>> {
+    let row = sql("select version from projection_version where name = $1").bind(NAME).optional(db).await?;
+    Ok(row.map(|row| row.int("version")).transpose()?)
+}
+
+/// Notes that the projections are of this program's fold.
+///
+/// # Errors
+/// If the database refuses.
+pub async fn set_version(tx: &mut Tx) -> Result<()> {
+    sql("
+        insert into projection_version (name, version) values ($1, $2)
+        on conflict (name) do update set version = excluded.version")
+    .bind(NAME)
+    .bind(record::FOLD_VERSION)
+    .run(&mut *tx)
+    .await?;
+    Ok(())
+}
+
+/// The record that an imported thing became, if the member may see it.
+///
+/// # Errors
+/// If the database refuses.
+pub async fn external<'a>(
+    on: impl Into<super::db::On<'a>>,
+    actor: &Actor,
+    external: &crate::domain::event::External,
+) -> Result<Option<RecordId>> {
+    let row = sql("
+        select x.record_id
+        from external_ref as x
+        join record_view as v on v.household_id = x.household_id and v.id = x.record_id
+        where x.household_id = $1 and x.source = $3 and x.reference = $4
+          and (v.visibility = 'household' or (v.visibility = 'private' and v.owner_id = $2))
+        order by v.created_at, v.id
+        limit 1")
+    .bind(actor.household)
+    .bind(actor.member)
+    .bind(&external.source)
+    .bind(&external.reference)
+    .optional(on)
+    .await?;
+    Ok(row.map(|row| row.uuid("record_id")).transpose()?.map(RecordId))
+}

@@ -1,0 +1,285 @@
+//! Sessions in the database. The library's own store keeps ids in clear, knows no member, reads and writes through one
+//! pool, and its upsert brings a session back that was just signed out. This wrapper keeps a digest of the id instead
+//! of the id; reads through the readers and writes through the writer; and gives every session a `member_session` row
+//! that the library's row refers to, so that the database itself refuses a session whose row is gone.
+//!
+//! Whether a session still counts is judged here, by the application's clock: the library's own date only cleans up.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tower_sessions::SessionStore;
+use tower_sessions::session::{Id, Record};
+use tower_sessions::session_store::{Error as StoreError, Result as StoreResult};
+use tower_sessions_sqlx_store::{PostgresStore, SqliteStore};
+
+use super::db::{Db, DbError, Pools, Row, sql};
+use crate::app::Clock;
+use crate::domain::ids::{AccountId, HouseholdId, MemberId};
+use crate::domain::instant::Instant;
+
+/// Under which key a new session says whose it is; it leaves with the first save.
+pub const OPENED: &str = "opened";
+
+/// Under which key a loaded session says when it was last used, in microseconds; it is never saved.
+pub const SEEN: &str = "seen";
+
+/// Whose session it is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Opened {
+    /// The household.
+    pub household: HouseholdId,
+    /// The member.
+    pub member: MemberId,
+    /// The account.
+    pub account: AccountId,
+    /// The device in words.
+    pub device: String,
+    /// Its address.
+    pub address: String,
+}
+
+/// A session as its own member sees it.
+#[derive(Clone, Debug)]
+pub struct OwnSession {
+    /// The digest of its id: names it in a form, opens nothing.
+    pub key: String,
+    /// The device in words.
+    pub device: String,
+    /// The address that it was last used from.
+    pub address: String,
+    /// When it was signed in.
+    pub created_at: Instant,
+    /// When it was last used, to some five minutes.
+    pub last_seen: Instant,
+}
+
+/// The digest under which a session is kept, as the text that both tables use.
+pub fn key(id: &Id) -> String {
+    digest(id).to_string()
+}
+
+fn digest(id: &Id) -> Id {
+    let mut hash = Sha256::new();
+    hash.update(b"lifeops.session-id.1\0");
+    hash.update(id.0.to_le_bytes());
+    let digest: [u8; 32] = hash.finalize().into();
+    let mut half = [0; 16];
+    half.copy_from_slice(&digest[..16]);
+    Id(i128::from_le_bytes(half))
+}
+
+/// An account's sessions that still count, the last used first.
+pub async fn of_account(
+    db: &Db,
+    account: AccountId,
+    now: Instant,
+    idle: Duration,
+    max: Duration,
+) -> Result<Vec<OwnSession>, DbError> {
+    let rows = sql("select id, device, address, created_at, last_seen
+           from member_session
+          where account_id = $1 and last_seen > $2 and created_at > $3
+          order by last_seen desc, id
+          limit 200")
+    .bind(account)
+    .bind(now.plus_seconds(-seconds(idle)))
+    .bind(now.plus_seconds(-seconds(max)))
+    .all(db)
+    .await?;
+    rows.iter().map(own_session).collect()
+}
+
+fn own_session(row: &Row) -> Result<OwnSession, DbError> {
+    Ok(OwnSession {
+        key: row.text("id")?,
+        device: row.text("device")?,
+        address: row.text("address")?,
+        created_at: row.instant("created_at")?,
+        last_seen: row.instant("last_seen")?,
+    })
+}
+
+/// Ends one of an account's own sessions; another account's is not found. Returns whether there was one.
+pub async fn end(db: &Db, account: AccountId, key: &str) -> Result<bool, DbError> {
+    let ended =
+        sql("delete from member_session where account_id = $1 and id = $2").bind(account).bind(key).run(db).await?;
+    Ok(ended > 0)
+}
+
+/// Notes that a session was used, unless that was noted after `before` already.
+pub async fn touch(db: &Db, key: &str, now: Instant, before: Instant, address: &str) -> Result<(), DbError> {
+    sql("update member_session set last_seen = $1, address = $2 where id = $3 and last_seen <= $4")
+        .bind(now)
+        .bind(address)
+        .bind(key)
+        .bind(before)
+        .run(db)
+        .await?;
+    Ok(())
+}
+
+/// The store that the session layer uses.
+#[derive(Clone, Debug)]
+pub struct Sessions {
+    db: Db,
+    clock: Clock,
+    idle: Duration,
+    max: Duration,
+}
+
+impl Sessions {
+    /// The store on a database; sessions end after `idle` without use and after `max` in any case.
+    pub fn new(db: Db, clock: Clock, idle: Duration, max: Duration) -> Self {
+        Self { db, clock, idle, max }
+    }
+
+    /// Removes sessions that no longer count.
+    pub async fn sweep(&self) -> Result<(), DbError> {
+        let now = self.clock.now();
+        sql("delete from member_session where last_seen <= $1 or created_at <= $2")
+            .bind(now.plus_seconds(-seconds(self.idle)))
+            .bind(now.plus_seconds(-seconds(self.max)))
+            .run(&self.db)
+            .await?;
+        Ok(())
+    }
+
+    async fn last_seen(&self, key: &str) -> Result<Option<Instant>, DbError> {
+        let now = self.clock.now();
+        let row = sql("select last_seen from member_session where id = $1 and last_seen > $2 and created_at > $3")
+            .bind(key)
+            .bind(now.plus_seconds(-seconds(self.idle)))
+            .bind(now.plus_seconds(-seconds(self.max)))
+            .optional(&self.db)
+            .await?;
+        row.map(|row| row.instant("last_seen")).transpose()
+    }
+
+    async fn exists(&self, key: &str) -> Result<bool, DbError> {
+        Ok(sql("select 1 as found from member_session where id = $1").bind(key).optional(&self.db).await?.is_some())
+    }
+
+    /// Makes the row that says whose session it is; false if the id is taken.
+    async fn open(&self, key: &str, opened: &Opened) -> Result<bool, DbError> {
+        let now = self.clock.now();
+        let made = sql("insert into member_session
+                (id, household_id, member_id, account_id, created_at, last_seen, device, address)
+             values ($1, $2, $3, $4, $5, $5, $6, $7)
+             on conflict (id) do nothing")
+        .bind(key)
+        .bind(opened.household)
+        .bind(opened.member)
+        .bind(opened.account)
+        .bind(now)
+        .bind(&opened.device)
+        .bind(&opened.address)
+        .run(&self.db)
+        .await?;
+        Ok(made > 0)
+    }
+
+    async fn close(&self, key: &str) -> Result<(), DbError> {
+        sql("delete from member_session where id = $1").bind(key).run(&self.db).await?;
+        Ok(())
+    }
+
+    fn writing(&self) -> StoreResult<Inner> {
+        Inner::new(&self.db, true)
+    }
+
+    fn reading(&self) -> StoreResult<Inner> {
+        Inner::new(&self.db, false)
+    }
+}
+
+#[async_trait]
+impl SessionStore for Sessions {
+    async fn create(&self, record: &mut Record) -> StoreResult<()> {
+        let opened = record.data.get(OPENED).cloned().unwrap_or_default();
+        let opened: Opened =
+            serde_json::from_value(opened).map_err(|_| StoreError::Encode("a session that is nobody's".to_owned()))?;
+        while !self.open(&key(&record.id), &opened).await.map_err(failed)? {
+            record.id = Id::default();
+        }
+        let mut kept = kept(record);
+        let created = match self.writing()? {
+            Inner::Sqlite(store) => store.create(&mut kept).await,
+            Inner::Postgres(store) => store.create(&mut kept).await,
+        };
+        if created.is_err() {
+            self.close(&key(&record.id)).await.map_err(failed)?;
+        }
+        created
+    }
+
+    async fn save(&self, record: &Record) -> StoreResult<()> {
+        let kept = kept(record);
+        let saved = match self.writing()? {
+            Inner::Sqlite(store) => store.save(&kept).await,
+            Inner::Postgres(store) => store.save(&kept).await,
+        };
+        match saved {
+            // Signed out meanwhile: the foreign key refused it, and signed out it stays.
+            Err(_) if !self.exists(&key(&record.id)).await.map_err(failed)? => Ok(()),
+            saved => saved,
+        }
+    }
+
+    async fn load(&self, id: &Id) -> StoreResult<Option<Record>> {
+        let Some(seen) = self.last_seen(&key(id)).await.map_err(failed)? else { return Ok(None) };
+        let hashed = digest(id);
+        let found = match self.reading()? {
+            Inner::Sqlite(store) => store.load(&hashed).await?,
+            Inner::Postgres(store) => store.load(&hashed).await?,
+        };
+        Ok(found.map(|mut record| {
+            record.id = *id;
+            record.data.insert(SEEN.to_owned(), seen.micros().into());
+            record
+        }))
+    }
+
+    async fn delete(&self, id: &Id) -> StoreResult<()> {
+        self.close(&key(id)).await.map_err(failed)
+    }
+}
+
+/// The record as it is kept: under the digest of its id, without what only travels with a request.
+fn kept(record: &Record) -> Record {
+    let mut data: HashMap<_, _> = record.data.clone();
+    data.remove(OPENED);
+    data.remove(SEEN);
+    Record { id: digest(&record.id), data, expiry_date: record.expiry_date }
+}
+
+fn failed(error: DbError) -> StoreError {
+    StoreError::Backend(error.to_string())
+}
+
+fn seconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// The library's store, on the right pool.
+enum Inner {
+    Sqlite(SqliteStore),
+    Postgres(PostgresStore),
+}
+
+impl Inner {
+    fn new(db: &Db, writes: bool) -> StoreResult<Self> {
+        match db.pools() {
+            Pools::Sqlite { writer, .. } if writes => Ok(Self::Sqlite(SqliteStore::new(writer.clone()))),
+            Pools::Sqlite { readers, .. } => Ok(Self::Sqlite(SqliteStore::new(readers.clone()))),
+            Pools::Postgres(pool) => PostgresStore::new(pool.clone())
+                .with_schema_name("public")
+                .and_then(|store| store.with_table_name("tower_sessions"))
+                .map(Self::Postgres)
+                .map_err(StoreError::Backend),
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Looking after an installation: is it intact, bring it back to what its events say, take everything out, bring it in
+//! again, and take in what another program kept.
+
+pub mod export; // everything as one file
+pub mod import_homebox; // a CSV file of another program
+pub mod lines; // the export's lines
+pub mod rebuild; // projections anew
+pub mod restore; // an export comes back
+pub mod verify; // chain and projections

@@ -1,0 +1,118 @@
+//! Is everything as it was written? The chain of every household, link by link; and every projection against the fold
+//! of the events, taken anew in a scratch database.
+
+mod chain;
+mod projections;
+
+use crate::app::App;
+use crate::domain::chain::{Hash, head_code, unhex};
+use crate::domain::ids::HouseholdId;
+use crate::domain::record::FOLD_VERSION;
+use crate::error::Result;
+use crate::store::{ledger, projection};
+
+/// What `verify` found.
+#[derive(Clone, Debug, Default)]
+pub struct Findings {
+    /// Each household.
+    pub households: Vec<Checked>,
+    /// What concerns the installation as a whole.
+    pub problems: Vec<String>,
+    /// The head codes that were to be found and were, each with a sentence.
+    pub found: Vec<String>,
+}
+
+/// One household, checked.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// The household.
+    pub id: HouseholdId,
+    /// Its name.
+    pub name: String,
+    /// How many events it has.
+    pub events: i64,
+    /// Its head code.
+    pub head: String,
+    /// What is wrong, in sentences; nothing if all is well.
+    pub problems: Vec<String>,
+}
+
+impl Findings {
+    /// Whether nothing is wrong.
+    pub fn is_well(&self) -> bool {
+        self.problems.is_empty() && self.households.iter().all(|household| household.problems.is_empty())
+    }
+
+    /// Every problem.
+    pub fn problems(&self) -> impl Iterator<Item = &String> {
+        self.problems.iter().chain(self.households.iter().flat_map(|household| &household.problems))
+    }
+}
+
+/// Verifies every household. `kept` are head codes from earlier exports or prints: each must be the hash of some event,
+/// or what came before it was altered since. `progress` is told how many of how many events are checked.
+pub async fn all(app: &App, kept: &[String], progress: &(dyn Fn(u64, u64) + Sync)) -> Result<Findings> {
+    let mut findings = Findings::default();
+    let mut wanted = Vec::new();
+    for code in kept {
+        match read_code(code) {
+            Some(hash) => wanted.push((code, hash, None)),
+            None => {
+                findings.problems.push(format!("\u{201c}{code}\u{201d} is no head code: it has 64 hexadecimal digits."))
+            }
+        }
+    }
+    if let Some(version) = projection::version(&app.db).await?.filter(|version| *version != FOLD_VERSION) {
+        findings.problems.push(format!(
+            "The projections were written by another version of LifeOps (fold {version}, this is {FOLD_VERSION}). \
+             lifeops rebuild makes them anew."
+        ));
+    }
+    // One snapshot, so that what is written meanwhile does not look wrong.
+    let mut tx = app.db.snapshot().await?;
+    let households = ledger::households(&mut tx).await?;
+    let total = households.iter().map(|household| u64::try_from(household.position).unwrap_or(0)).sum();
+    let mut done = 0;
+    for household in households {
+        let mut problems = Vec::new();
+        let walked = chain::walk(&mut tx, &household, &mut |event| {
+            done += 1;
+            progress(done, total);
+            for (_, hash, at) in &mut wanted {
+                if *hash == event.hash {
+                    *at = Some((household.name.clone(), event.position));
+                }
+            }
+        })
+        .await?;
+        match walked {
+            Some(problem) => problems.push(format!("{problem} (The projections were not compared.)")),
+            None => problems.extend(projections::compare(app, &mut tx, &household).await?),
+        }
+        findings.households.push(Checked {
+            id: household.id,
+            name: household.name,
+            events: household.position,
+            head: head_code(&household.head),
+            problems,
+        });
+    }
+    for (code, _, at) in wanted {
+        match at {
+            Some((name, position)) => {
+                findings.found.push(format!("{code} is the head of \u{201c}{name}\u{201d} after event {position}."));
+            }
+            None => findings.problems.push(format!(
+                "{code} is the head of no household at any time: something in front of it was altered, or it belongs to \
+                 another installation."
+            )),
+        }
+    }
+    tx.rollback().await?;
+    Ok(findings)
+}
+
+/// Reads a head code with or without its hyphens.
+fn read_code(code: &str) -> Option<Hash> {
+    unhex(&code.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase())
+}

@@ -1,0 +1,139 @@
+//! Who may pass. A route says its access where it is declared; these layers and extractors enforce it.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, StatusCode, Uri};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::error::HtmlError;
+use super::reply::see_other;
+use super::session::{Auth, Member};
+use super::visit::Visit;
+use crate::domain::access::Actor;
+use crate::error::Error;
+use crate::store::accounts;
+
+/// Who may use a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody.
+    Public,
+    /// Set-up: anybody, as long as nobody has an account; the handler itself closes it afterwards.
+    Setup,
+    /// A signed-in member.
+    Member,
+}
+
+/// The signed-in member as the one who acts. Only on routes of [`Access::Member`].
+#[derive(Clone, Debug)]
+pub struct SignedIn(pub Actor);
+
+impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
+    type Rejection = HtmlError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, HtmlError> {
+        member(parts).map(|member| Self(member.actor.clone())).ok_or_else(nobody)
+    }
+}
+
+/// The signed-in member with names, for pages. Only on routes of [`Access::Member`].
+#[derive(Clone, Debug)]
+pub struct Me(pub Arc<Member>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Me {
+    type Rejection = HtmlError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, HtmlError> {
+        member(parts).map(Self).ok_or_else(nobody)
+    }
+}
+
+fn member(parts: &Parts) -> Option<Arc<Member>> {
+    parts.extensions.get::<Visit>()?.member().cloned()
+}
+
+fn nobody() -> HtmlError {
+    HtmlError::from(Error::internal("a handler that needs a member stands on a route that does not"))
+}
+
+/// Lets only signed-in members pass; the others are sent to sign in, or to set-up when nobody has an account yet.
+pub async fn members_only(auth: Auth, request: Request, next: Next) -> Response {
+    if auth.user.is_some() {
+        return next.run(request).await;
+    }
+    match accounts::any(&auth.backend.app.db).await {
+        Ok(true) => to_sign_in(&request),
+        Ok(false) => see_other("/setup"),
+        Err(error) => HtmlError::from(error).into_response(),
+    }
+}
+
+fn to_sign_in(request: &Request) -> Response {
+    let asked = |name| request.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let is_part = request.extensions().get::<Visit>().is_some_and(|visit| visit.wants_part);
+    let back = match *request.method() {
+        Method::GET | Method::HEAD if !is_part => request.uri().path_and_query().map(|path| path.as_str().to_owned()),
+        _ if is_part => asked("hx-current-url").and_then(path_of),
+        _ => asked("referer").and_then(path_of),
+    };
+    let mut target = match back.as_deref().and_then(own_path) {
+        Some("/") | None => "/sign-in".to_owned(),
+        Some(path) => format!("/sign-in?next={}", utf8_percent_encode(path, QUERY_VALUE)),
+    };
+    if *request.method() == Method::POST && request.uri().path() != "/sign-out" {
+        // Somebody's form was turned away: the page says so.
+        target.push(if target.contains('?') { '&' } else { '?' });
+        target.push_str("unsaved=1");
+    }
+    if is_part {
+        return (StatusCode::UNAUTHORIZED, [("hx-redirect", target)], super::error::Plain, ()).into_response();
+    }
+    see_other(&target)
+}
+
+const QUERY_VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+fn path_of(url: &str) -> Option<String> {
+    let uri: Uri = url.parse().ok()?;
+    uri.path_and_query().map(|path| path.as_str().to_owned())
+}
+
+/// A path of our own, safe to send somebody to; nothing for another site's address in any disguise.
+pub fn own_path(text: &str) -> Option<&str> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    let own = text.starts_with('/') && !text.starts_with("//");
+    let is_uri = text.parse::<Uri>().is_ok_and(|uri| uri.authority().is_none());
+    (plain && own && is_uri && text.len() <= 2000).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_own_paths_are_followed() {
+        for path in ["/", "/records", "/records?category=Car&tag=a%20b", "/records/new"] {
+            assert_eq!(own_path(path), Some(path));
+        }
+        for path in [
+            "",
+            "records",
+            "//evil.example",
+            "/\\evil.example",
+            "\\\\evil.example",
+            "https://evil.example",
+            "/a b",
+            "/\t/evil.example",
+            "javascript:alert(1)",
+            "/\n",
+            "///evil.example",
+            "/ä",
+        ] {
+            assert_eq!(own_path(path), None, "{path:?}");
+        }
+    }
+}

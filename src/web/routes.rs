@@ -1,0 +1,131 @@
+//! The one flat table of routes. The same builder makes the router and the list that the tests walk, so that a new
+//! route cannot escape them; every route says who may use it, and there is no default.
+
+use axum::handler::Handler;
+use axum::middleware::from_fn;
+use axum::routing::{MethodFilter, MethodRouter, on};
+use axum::{Extension, Router};
+
+use super::forms::SmallForm;
+use super::guards;
+pub use super::guards::Access;
+use super::{
+    about, account, acts, assets, editing, health, history, notes, record, records, register, setup, sign_in, start,
+};
+use crate::app::App;
+
+/// One line of the table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// `GET` or `POST`.
+    pub method: &'static str,
+    /// The path, with `{name}` where a part varies.
+    pub path: &'static str,
+    /// Who may use it.
+    pub access: Access,
+}
+
+/// Every route of the pages.
+pub fn all() -> Routes {
+    use Access::{Member, Public, Setup};
+    Routes::default()
+        .open("/assets/{file}", assets::show)
+        .open("/health/live", health::live)
+        .open("/health/ready", health::ready)
+        .get("/setup", Setup, setup::show)
+        .post("/setup", Setup, setup::set_up)
+        .get("/register", Public, register::show)
+        .post("/register", Public, register::register)
+        .get("/sign-in", Public, sign_in::show)
+        .post("/sign-in", Public, sign_in::sign_in)
+        .post("/sign-out", Member, sign_in::sign_out)
+        .get("/account", Member, account::show)
+        .post("/account/name", Member, account::rename)
+        .post("/account/email", Member, account::change_email)
+        .post("/account/zone", Member, account::set_zone)
+        .post("/account/password", Member, account::change_password)
+        .post("/account/sessions/sign-out", Member, account::sign_out_session)
+        .post("/account/sessions/sign-out-others", Member, account::sign_out_others)
+        .get("/", Member, start::show)
+        .get("/help", Public, about::help)
+        .get("/accessibility", Public, about::accessibility)
+        .get("/records", Member, records::list)
+        .get("/records/new", Member, editing::new)
+        .post("/records/new", Member, editing::create)
+        .get("/records/{record}", Member, record::show)
+        .get("/records/{record}/edit", Member, editing::edit)
+        .post("/records/{record}/edit", Member, editing::save)
+        .post("/records/{record}/notes", Member, notes::add)
+        .get("/records/{record}/notes/{event}/edit", Member, notes::correction)
+        .post("/records/{record}/notes/{event}/edit", Member, notes::correct)
+        .get("/records/{record}/delete", Member, acts::ask_delete)
+        .post("/records/{record}/delete", Member, acts::delete)
+        .post("/records/{record}/restore", Member, acts::restore)
+        .get("/records/{record}/share", Member, acts::ask_share)
+        .post("/records/{record}/share", Member, acts::share)
+        .get("/records/{record}/keep-private", Member, acts::ask_keep_private)
+        .post("/records/{record}/keep-private", Member, acts::keep_private)
+        .get("/records/{record}/events/{event}/undo", Member, acts::ask_undo)
+        .post("/records/{record}/events/{event}/undo", Member, acts::undo)
+        .get("/records/{record}/history", Member, history::whole)
+        .get("/records/{record}/history/field", Member, history::field)
+}
+
+/// Every route, for tests that walk them all.
+pub fn table() -> Vec<Route> {
+    all().table
+}
+
+/// The builder of table and router.
+#[derive(Debug, Default)]
+pub struct Routes {
+    table: Vec<Route>,
+    pages: Router<App>,
+    open: Router<App>,
+}
+
+impl Routes {
+    /// A page or fragment that is read; answers HEAD too.
+    pub fn get<H, T>(self, path: &'static str, access: Access, handler: H) -> Self
+    where
+        H: Handler<T, App>,
+        T: 'static,
+    {
+        self.page("GET", path, access, on(MethodFilter::GET, handler))
+    }
+
+    /// A form that is sent.
+    pub fn post<H, T>(self, path: &'static str, access: Access, handler: H) -> Self
+    where
+        H: Handler<T, App>,
+        T: 'static,
+    {
+        self.page("POST", path, access, on(MethodFilter::POST, handler))
+    }
+
+    /// Something public that needs no session at all: style sheets, health.
+    pub fn open<H, T>(mut self, path: &'static str, handler: H) -> Self
+    where
+        H: Handler<T, App>,
+        T: 'static,
+    {
+        self.table.push(Route { method: "GET", path, access: Access::Public });
+        self.open = self.open.route(path, on(MethodFilter::GET, handler));
+        self
+    }
+
+    fn page(mut self, method: &'static str, path: &'static str, access: Access, handler: MethodRouter<App>) -> Self {
+        let guarded = match access {
+            Access::Member => handler.route_layer(from_fn(guards::members_only)),
+            Access::Public | Access::Setup => handler.layer(Extension(SmallForm)),
+        };
+        self.table.push(Route { method, path, access });
+        self.pages = self.pages.route(path, guarded);
+        self
+    }
+
+    /// The routes that read the session, and those that do not.
+    pub(super) fn routers(self) -> (Router<App>, Router<App>) {
+        (self.pages, self.open)
+    }
+}

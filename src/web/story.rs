@@ -1,0 +1,253 @@
+//! A record's history as sentences: one view per event, for the record's page, its whole history and its notes.
+
+use jiff::tz::TimeZone;
+
+use crate::domain::event::Payload;
+use crate::domain::ids::{EventId, RecordId};
+use crate::domain::when::Precision;
+use crate::store::history::{HistoryEntry, Mark};
+
+use super::markdown::SafeHtml;
+use super::moments::Moment;
+use super::telling::{brings_back, by, tell, undoing};
+
+/// Events by year, newest first.
+#[derive(Debug, Default)]
+pub struct Story {
+    /// The years.
+    pub years: Vec<Year>,
+    /// How many events are shown of how many, in words.
+    pub words: String,
+    /// Where earlier events are.
+    pub older: Option<String>,
+    /// Whether the heading gets focus, because a new event stands further down.
+    pub focus: bool,
+}
+
+/// The events of one year.
+#[derive(Debug)]
+pub struct Year {
+    /// The year.
+    pub label: String,
+    /// Its events, newest first.
+    pub events: Vec<Ev>,
+}
+
+/// One event.
+#[derive(Debug)]
+pub struct Ev {
+    /// The element's id.
+    pub anchor: String,
+    /// Whether it was added just now: its heading gets focus.
+    pub new: bool,
+    /// When it happened, beneath its year.
+    pub when: Moment,
+    /// When it happened, in full: heard with the heading.
+    pub full: Moment,
+    /// The mark's look.
+    pub mark: &'static str,
+    /// The mark's icon.
+    pub icon: &'static str,
+    /// What happened.
+    pub heading: Words,
+    /// Whether it was undone.
+    pub undone: bool,
+    /// Cost and reading.
+    pub amount: Option<String>,
+    /// What kind of entry, by whom.
+    pub by: String,
+    /// When it was written down, if that was on another day.
+    pub recorded: Option<Moment>,
+    /// What others did to it since.
+    pub marks: Vec<Marked>,
+    /// What the member may do to it.
+    pub acts: Vec<Act>,
+    /// Changes beyond the heading's.
+    pub changes: Vec<ChangeView>,
+    /// Long texts, old and new.
+    pub texts: Vec<LongText>,
+    /// A note's words.
+    pub body: SafeHtml,
+    /// Small print.
+    pub metas: Vec<String>,
+    /// The rank of the headings in its words.
+    pub(super) level: u8,
+}
+
+impl Ev {
+    /// Whether anything stands below the heading.
+    pub fn has_body(&self) -> bool {
+        !(self.changes.is_empty() && self.texts.is_empty() && self.body.is_empty() && self.metas.is_empty())
+    }
+}
+
+/// What happened, in a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Words {
+    /// Plain words.
+    Plain(String),
+    /// A field's old and new value.
+    Change(ChangeView),
+}
+
+/// A field's old and new value in words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChangeView {
+    /// The field's name.
+    pub label: String,
+    /// What it was.
+    pub old: Option<String>,
+    /// What it is.
+    pub new: Option<String>,
+    /// Since when, where that is not the event's own date.
+    pub since: Option<String>,
+}
+
+/// A text too long for a line.
+#[derive(Debug)]
+pub struct LongText {
+    /// "Description before", "Description after".
+    pub label: String,
+    /// The text.
+    pub html: SafeHtml,
+}
+
+/// What somebody did to an event since.
+#[derive(Debug)]
+pub struct Marked {
+    /// "undone by Ana on".
+    pub words: String,
+    /// When.
+    pub at: Moment,
+}
+
+/// A quiet link beside an event.
+#[derive(Debug)]
+pub struct Act {
+    /// Where it leads.
+    pub href: String,
+    /// Its visible word.
+    pub words: &'static str,
+    /// What tells it apart from its neighbours.
+    pub hidden: String,
+}
+
+/// What the telling depends on.
+#[derive(Debug)]
+pub struct Teller<'a> {
+    /// The record.
+    pub record: RecordId,
+    /// The rank of the headings within an entry's words, one below the entry's own.
+    pub level: u8,
+    /// The member's zone.
+    pub zone: &'a TimeZone,
+    /// Whether events may be undone and corrected here.
+    pub may_act: bool,
+    /// The event that was added just now.
+    pub new: Option<EventId>,
+}
+
+impl Teller<'_> {
+    /// Groups events, newest first, by year.
+    pub fn years(&self, entries: &[HistoryEntry]) -> Vec<Year> {
+        let mut years: Vec<Year> = Vec::new();
+        for entry in entries {
+            let label = entry.occurred.year().to_string();
+            let mut ev = self.event(entry);
+            if let Some(words) = undoing(entry, entries) {
+                ev.heading = Words::Plain(words);
+            }
+            if brings_back(entry, entries) {
+                ev.by = by("Brought back", entry);
+            }
+            match years.last_mut() {
+                Some(year) if year.label == label => year.events.push(ev),
+                _ => years.push(Year { label, events: vec![ev] }),
+            }
+        }
+        years
+    }
+
+    /// Tells one event.
+    pub fn event(&self, entry: &HistoryEntry) -> Ev {
+        let mut ev = Ev {
+            anchor: format!("e{}", entry.version),
+            new: self.new == Some(entry.event),
+            when: Moment::in_year(entry.occurred),
+            full: Moment::occurred(entry.occurred),
+            mark: "",
+            icon: "note",
+            heading: Words::Plain(String::new()),
+            undone: entry.retracted.is_some(),
+            amount: None,
+            by: String::new(),
+            recorded: self.recorded(entry),
+            marks: Vec::new(),
+            acts: Vec::new(),
+            changes: Vec::new(),
+            texts: Vec::new(),
+            body: SafeHtml::default(),
+            metas: Vec::new(),
+            level: self.level,
+        };
+        let did = tell(entry, &mut ev);
+        ev.by = by(did, entry);
+        self.add_marks(entry, &mut ev);
+        if self.may_act {
+            ev.acts = self.acts(entry, &ev);
+        }
+        ev
+    }
+
+    /// When it was written down, if that says more than when it happened.
+    fn recorded(&self, entry: &HistoryEntry) -> Option<Moment> {
+        let occurred = entry.occurred;
+        let day = entry.recorded.local(self.zone).date();
+        let same = occurred.precision() >= Precision::Day && occurred.first_moment().date() == day;
+        (!same).then(|| Moment::day(entry.recorded, self.zone, Some(occurred.year())))
+    }
+
+    fn add_marks(&self, entry: &HistoryEntry, ev: &mut Ev) {
+        let mut add = |what: &str, mark: &Mark| {
+            ev.marks.push(Marked {
+                words: format!("{what} by {} on", mark.by_name.as_deref().unwrap_or("LifeOps")),
+                at: Moment::day(mark.at, self.zone, Some(entry.occurred.year())),
+            });
+            if let Some(reason) = &mark.reason {
+                ev.metas.push(format!("Reason: “{reason}”"));
+            }
+        };
+        if let Some(mark) = &entry.corrected {
+            add("corrected", mark);
+        }
+        if let Some(mark) = &entry.retracted {
+            add("undone", mark);
+            (ev.mark, ev.icon) = ("off", "undo");
+        }
+    }
+
+    fn acts(&self, entry: &HistoryEntry, ev: &Ev) -> Vec<Act> {
+        let act = |words, path: String| Act {
+            href: format!("/records/{}/{path}", self.record),
+            words,
+            hidden: match &ev.heading {
+                Words::Plain(heading) => format!("“{heading}” ({})", entry.version),
+                Words::Change(change) => format!("{} ({})", change.label, entry.version),
+            },
+        };
+        if let Some(mark) = &entry.retracted {
+            return vec![act("Bring back", format!("events/{}/undo", mark.event))];
+        }
+        let undo = format!("events/{}/undo", entry.event);
+        match &entry.payload {
+            Payload::NoteAdded(_) if entry.corrected.is_none() => {
+                vec![act("Correct", format!("notes/{}/edit", entry.event)), act("Undo", undo)]
+            }
+            Payload::NoteCorrected(corrected) => {
+                vec![act("Correct again", format!("notes/{}/edit", corrected.note)), act("Undo", undo)]
+            }
+            Payload::NoteAdded(_) | Payload::RecordUpdated(_) | Payload::RecordRestored(_) => vec![act("Undo", undo)],
+            _ => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! What somebody who means ill would try, beyond the matrix of routes.
+
+use std::time::Duration;
+
+use lifeops::app::{App, Clock};
+use lifeops::commands::accounts;
+use lifeops::commands::records::{self, NewRecord};
+use lifeops::domain::access::Visibility;
+use lifeops::domain::ids::{EventId, RecordId, SubmissionKey};
+use lifeops::domain::record::Record;
+use lifeops::domain::text::{MemberName, Title};
+use lifeops::domain::when::Occurred;
+use lifeops::error::Error;
+use lifeops::store::{streams, views};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::properties::{House, house};
+use crate::support::{Engine, FORM, Home, Place, settings};
+
+fn name(text: &str) -> MemberName {
+    MemberName::parse(text).unwrap()
+}
+
+async fn events(house: &House, record: RecordId) -> Vec<(String, EventId)> {
+    let facts = streams::facts(&house.app.db, house.actors[0].household, record).await.unwrap();
+    facts.into_iter().map(|fact| (fact.payload.kind().to_owned(), fact.event)).collect()
+}
+
+async fn state(house: &House, record: RecordId) -> Record {
+    views::record(&house.app.db, &house.actors[0], record).await.unwrap().state
+}
+
+both_engines! {
+    /// Who sees a record is its owner's to say, also by undoing what said so.
+    async fn an_editor_undoes_nothing_about_who_sees_a_record(engine: Engine) {
+        let house = house(engine).await;
+        let (app, ana, ben) = (&house.app, &house.actors[0], &house.actors[1]);
+        let new = NewRecord {
+            title: Title::parse("Diary").unwrap(),
+            category: None,
+            description: None,
+            tags: Vec::new(),
+            fields: Vec::new(),
+            visibility: Visibility::Private,
+            occurred: Occurred::parse_iso("2020").unwrap(),
+            external: None,
+        };
+        let diary = records::create(app, ana, SubmissionKey::new(), new).await.unwrap().record;
+        records::share(app, ana, SubmissionKey::new(), diary).await.unwrap();
+        records::unshare(app, ana, SubmissionKey::new(), diary).await.unwrap();
+        let shared = records::share(app, ana, SubmissionKey::new(), diary).await.unwrap();
+        for (kind, event) in events(&house, diary).await.into_iter().skip(1) {
+            let refused = records::retract(app, ben, SubmissionKey::new(), diary, event, None).await;
+            assert!(matches!(refused, Err(Error::Forbidden(_))), "{kind}: {refused:?}");
+        }
+        let undone = records::retract(app, ana, SubmissionKey::new(), diary, shared.event.unwrap(), None).await.unwrap();
+        assert_eq!(state(&house, diary).await.visibility, Visibility::Private);
+        let brought_back = records::retract(app, ben, SubmissionKey::new(), diary, undone.event.unwrap(), None).await;
+        assert!(matches!(brought_back, Err(Error::NotFound)), "{brought_back:?}");
+    }
+
+    /// Everybody renames herself at once: nobody waits for somebody who waits for her.
+    async fn members_change_their_names_at_once(engine: Engine) {
+        let house = house(engine).await;
+        for round in 0..8 {
+            let renamed = house.actors.iter().enumerate().map(|(n, actor)| {
+                let (app, actor) = (house.app.clone(), actor.clone());
+                tokio::spawn(async move { accounts::rename(&app, &actor, name(&format!("Member {n} {round}"))).await })
+            });
+            for renamed in renamed.collect::<Vec<_>>() {
+                renamed.await.unwrap().unwrap();
+            }
+        }
+        let names = views::member_names(&house.app.db, &house.actors[0]).await.unwrap();
+        let mut names: Vec<String> = names.into_iter().map(|(_, name)| name).collect();
+        names.sort();
+        assert_eq!(names, ["Member 0 7", "Member 1 7", "Member 2 7"]);
+    }
+
+    async fn nobody_takes_another_members_name(engine: Engine) {
+        let house = house(engine).await;
+        for taken in ["Ana", "ANA", " a\u{200B}na "] {
+            let refused = accounts::rename(&house.app, &house.actors[1], name(taken)).await;
+            assert!(matches!(refused, Err(Error::Refused(_))), "{taken:?}: {refused:?}");
+        }
+        accounts::rename(&house.app, &house.actors[0], name("ANA")).await.unwrap();
+        let home = Home::start(engine).await;
+        let form = home.ben.open("/account").await.form_to("/account/name").fill("name", "Ana");
+        let page = home.ben.press(&form, "Save").await.expect(422).expect_words("is called Ana already");
+        assert_eq!(page.form_to("/account/name").value("name"), "Ana", "what was typed stays");
+    }
+
+    async fn a_stranger_sends_no_large_forms(engine: Engine) {
+        let home = Home::start(engine).await;
+        let stranger = home.server.visitor();
+        let body = format!("email={}&password=x", "\"".repeat(100_000)).into_bytes();
+        let page = stranger.ask(axum::http::Method::POST, "/sign-in", Some(FORM), body).await;
+        assert_eq!(page.status, 413);
+        page.expect_words("more text than this form takes");
+    }
+
+    async fn a_session_that_is_no_key_is_not_there(engine: Engine) {
+        let home = Home::start(engine).await;
+        for session in ["a%00", "", "%FF", &"x".repeat(5000)] {
+            let body = format!("session={session}").into_bytes();
+            let page = home.ana.ask(axum::http::Method::POST, "/account/sessions/sign-out", Some(FORM), body).await;
+            assert!(page.status < 500, "{session}: {}", page.status);
+        }
+        home.ana.open("/account").await;
+    }
+}
+
+/// Files that hold what people wrote are their owner's alone, also in a directory that is open to others.
+#[cfg(unix)]
+#[tokio::test]
+async fn the_database_is_private_wherever_it_lies() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::empty(Engine::Sqlite).await;
+    std::fs::set_permissions(place.directory(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    for round in 0..2 {
+        let app = App::open(settings(&place), Clock::System).await.unwrap();
+        for file in std::fs::read_dir(place.directory()).unwrap() {
+            let file = file.unwrap();
+            let mode = file.metadata().unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode, 0o600, "{} in round {round}", file.path().display());
+        }
+        app.db.close().await;
+        let database = place.directory().join("lifeops.db");
+        std::fs::set_permissions(database, std::fs::Permissions::from_mode(0o644)).unwrap();
+    }
+}
+
+/// A line that never says what it wants is closed, while others are served.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_silent_line_is_closed() {
+    let home = Home::start(Engine::Sqlite).await;
+    let address = home.server.address;
+    let mut silent = tokio::net::TcpStream::connect(address).await.unwrap();
+    silent.write_all(b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: ").await.unwrap();
+    home.ana.open("/records").await;
+    let mut answer = Vec::new();
+    // However long the server waits for the rest: it ends, and not with an answer to a request that was never whole.
+    let ended = tokio::time::timeout(Duration::from_secs(120), silent.read_to_end(&mut answer)).await;
+    assert!(ended.is_ok(), "the line is still open after two minutes");
+    assert!(!String::from_utf8_lossy(&answer).contains(" 200 "));
+}

@@ -1,0 +1,645 @@
+//! Whatever members do, in whatever order: the projections are what the events say.
+//!
+//! Random commands by several members (valid and refused, late and imprecise dates, corrections, deletes, shares,
+//! retractions and retractions of retractions, stale forms, repeated submissions). After each one, an independent and
+//! naive fold, written here over raw JSON, must give what the projections hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lifeops::app::{App, Clock};
+use lifeops::commands::accounts::{self, NewHousehold, NewMember, SetUp};
+use lifeops::commands::records::{EditRecord, Meaning, NewRecord, Written};
+use lifeops::commands::{notes, records};
+use lifeops::domain::access::{Actor, Role, Via, Visibility};
+use lifeops::domain::field::{Field, FieldType, FieldValue};
+use lifeops::domain::ids::{EventId, HouseholdId, RecordId, SubmissionKey};
+use lifeops::domain::instant::Instant;
+use lifeops::domain::money::{Amount, Currency};
+use lifeops::domain::person::{Email, Zone};
+use lifeops::domain::text::{Category, FieldName, HouseholdName, MemberName, NoteText, Reason, Tag, Title};
+use lifeops::domain::verbs::NewNote;
+use lifeops::domain::when::Occurred;
+use lifeops::error::Error;
+use lifeops::passwords::Password;
+use lifeops::store::db::{Db, sql};
+use lifeops::store::views::RecordView;
+use lifeops::store::{streams, views};
+use lifeops::upkeep;
+use serde_json::Value;
+
+use crate::support::{Dice, Engine, PASSWORD, Place, settings};
+
+/// An installation with a household of three.
+pub struct House {
+    pub place: Place,
+    pub app: App,
+    pub actors: Vec<Actor>,
+}
+
+pub async fn house(engine: Engine) -> House {
+    let place = Place::empty(engine).await;
+    let clock = Clock::fixed(Instant::parse("2026-11-22T10:00:00.000000Z").unwrap());
+    let app = App::open(settings(&place), clock).await.unwrap();
+    let email = |name: &str| Email::parse(&format!("{name}@home.example")).unwrap();
+    let zone = || Zone::parse("Europe/Berlin").unwrap();
+    let password = || Password::parse(PASSWORD).unwrap();
+    let new = NewHousehold {
+        household: HouseholdName::parse("The Lindens").unwrap(),
+        name: MemberName::parse("Ana").unwrap(),
+        email: email("ana"),
+        password: password(),
+        zone: zone(),
+    };
+    let code = accounts::set_up_code(&app);
+    assert!(matches!(accounts::set_up(&app, &code, new).await.unwrap(), SetUp::Done(_)));
+    let household = accounts::find(&app, &email("ana")).await.unwrap().household;
+    for (name, role) in [("Ben", Role::Editor), ("Mila", Role::Viewer)] {
+        let new = NewMember {
+            name: MemberName::parse(name).unwrap(),
+            email: email(&name.to_lowercase()),
+            password: password(),
+            role,
+            zone: zone(),
+        };
+        accounts::add_member(&app, household, new).await.unwrap();
+    }
+    let mut actors = Vec::new();
+    for name in ["ana", "ben", "mila"] {
+        let found = accounts::find(&app, &email(name)).await.unwrap();
+        actors.push(Actor {
+            household,
+            member: found.member,
+            role: found.role,
+            zone: "Europe/Berlin".into(),
+            via: Via::Page,
+            via_ref: None,
+        });
+    }
+    House { place, app, actors }
+}
+
+const DATES: [&str; 8] =
+    ["2010", "2015", "2015-03", "2019-05-03", "2020", "2020-01-01", "2020-01-01T10:30", "2026-11-22"];
+
+fn date(dice: &mut Dice) -> Occurred {
+    // One in ten lies in the future, and is to be refused.
+    let iso = if dice.below(10) == 0 { "2031" } else { DATES[dice.below(DATES.len() as u64) as usize] };
+    Occurred::parse_iso(iso).unwrap()
+}
+
+fn word(dice: &mut Dice) -> &'static str {
+    ["red", "blue", "KE 418 D", "14 kg", "Michelin", "Bosch", "Ünïcode ☂", "x"][dice.below(8) as usize]
+}
+
+fn value(dice: &mut Dice) -> FieldValue {
+    match dice.below(4) {
+        0 => FieldValue { ty: FieldType::Number, value: dice.below(1000).to_string() },
+        1 => FieldValue { ty: FieldType::Money, value: format!("{}.50 EUR", dice.below(90) + 1) },
+        2 => FieldValue { ty: FieldType::Date, value: "2031-02".into() },
+        _ => FieldValue::text(word(dice)),
+    }
+}
+
+fn fields(dice: &mut Dice) -> Vec<Field> {
+    let mut fields = Vec::new();
+    for name in ["Plate", "Colour", "Price"] {
+        if dice.below(2) == 0 {
+            fields.push(Field { name: FieldName::parse(name).unwrap(), value: value(dice) });
+        }
+    }
+    fields
+}
+
+fn tags(dice: &mut Dice) -> Vec<Tag> {
+    ["garden", "Winter", "lease"].into_iter().filter(|_| dice.below(2) == 0).map(|t| Tag::parse(t).unwrap()).collect()
+}
+
+fn title(dice: &mut Dice) -> Title {
+    Title::parse(["Corolla", "Water heater", "Biscuit", "Flat"][dice.below(4) as usize]).unwrap()
+}
+
+fn category(dice: &mut Dice) -> Option<Category> {
+    (dice.below(3) > 0).then(|| Category::parse(["Car", "Pet", "car"][dice.below(3) as usize]).unwrap())
+}
+
+fn note(dice: &mut Dice) -> NewNote {
+    NewNote {
+        text: NoteText::parse(&format!("Note {} {}", dice.below(1000), word(dice))).unwrap(),
+        occurred: date(dice),
+        amount: (dice.below(3) == 0)
+            .then(|| Amount::parse(&dice.below(500).to_string(), Currency::parse("EUR").unwrap()).unwrap()),
+        reading: None,
+    }
+}
+
+/// A form as it was filled in from a page that its person looked at, perhaps a while ago.
+fn form(dice: &mut Dice, seen: &RecordView) -> EditRecord {
+    let state = &seen.state;
+    let mut form = EditRecord {
+        version: state.version,
+        title: Title::parse(state.title()).unwrap(),
+        category: state.category().map(|c| Category::parse(c).unwrap()),
+        description: None,
+        tags: state.tags.clone(),
+        fields: state
+            .fields()
+            .map(|(held, value)| Field { name: FieldName::parse(&held.label).unwrap(), value: value.clone() })
+            .collect(),
+        meaning: if dice.below(3) == 0 { Meaning::Wrong } else { Meaning::Changed },
+        occurred: date(dice),
+    };
+    if dice.below(3) == 0 {
+        form.title = title(dice);
+    }
+    if dice.below(4) == 0 {
+        form.category = category(dice);
+    }
+    if dice.below(2) == 0 {
+        form.fields = fields(dice);
+    }
+    if dice.below(3) == 0 {
+        form.tags = tags(dice);
+    }
+    form
+}
+
+/// The kinds of things that can be done, with what is needed to do them again.
+#[derive(Clone, Debug)]
+enum Deed {
+    Create(NewRecord),
+    Edit(RecordId, EditRecord),
+    Delete(RecordId),
+    Restore(RecordId),
+    Share(RecordId),
+    Unshare(RecordId),
+    Retract(RecordId, EventId),
+    Add(RecordId, NewNote),
+    Correct(RecordId, EventId, i64, NewNote),
+}
+
+async fn perform(app: &App, actor: &Actor, key: SubmissionKey, deed: Deed) -> Result<Written, Error> {
+    let reason = || Reason::parse("because").ok();
+    match deed {
+        Deed::Create(new) => records::create(app, actor, key, new).await,
+        Deed::Edit(record, form) => records::edit(app, actor, key, record, form).await,
+        Deed::Delete(record) => records::delete(app, actor, key, record, reason()).await,
+        Deed::Restore(record) => records::restore(app, actor, key, record, None).await,
+        Deed::Share(record) => records::share(app, actor, key, record).await,
+        Deed::Unshare(record) => records::unshare(app, actor, key, record).await,
+        Deed::Retract(record, event) => records::retract(app, actor, key, record, event, reason()).await,
+        Deed::Add(record, note) => notes::add(app, actor, key, record, note).await,
+        Deed::Correct(record, note, version, form) => {
+            notes::correct(app, actor, key, record, note, version, form).await
+        }
+    }
+}
+
+struct Story<'a> {
+    house: &'a House,
+    dice: Dice,
+    seen: Vec<RecordView>,
+    records: Vec<RecordId>,
+}
+
+impl Story<'_> {
+    async fn deed(&mut self) -> (Actor, Deed) {
+        let actor = self.house.actors[[0, 0, 1, 1, 1, 2][self.dice.below(6) as usize]].clone();
+        let dice = &mut self.dice;
+        if self.records.is_empty() || dice.below(12) == 0 {
+            let new = NewRecord {
+                title: title(dice),
+                category: category(dice),
+                description: None,
+                tags: tags(dice),
+                fields: fields(dice),
+                visibility: if dice.below(3) == 0 { Visibility::Private } else { Visibility::Household },
+                occurred: date(dice),
+                external: None,
+            };
+            return (actor, Deed::Create(new));
+        }
+        let record = self.records[dice.below(self.records.len() as u64) as usize];
+        let events = streams::facts(&self.house.app.db, actor.household, record).await.unwrap();
+        let any = |dice: &mut Dice| events[dice.below(events.len() as u64) as usize].event;
+        let deed = match dice.below(20) {
+            0 => Deed::Delete(record),
+            1 | 2 => Deed::Restore(record),
+            3 => Deed::Share(record),
+            4 => Deed::Unshare(record),
+            5 | 6 => Deed::Retract(record, any(dice)),
+            7 => Deed::Retract(record, events.last().unwrap().event),
+            8 | 9 => Deed::Add(record, note(dice)),
+            10 | 11 => Deed::Correct(record, any(dice), events.last().unwrap().version, note(dice)),
+            _ => {
+                let stale = self.seen.iter().filter(|seen| seen.id == record).collect::<Vec<_>>();
+                let fresh = views::record(&self.house.app.db, &actor, record).await.ok();
+                let seen = match stale.as_slice() {
+                    [] => fresh,
+                    some if dice.below(2) == 0 => Some(some[dice.below(some.len() as u64) as usize].clone()),
+                    _ => fresh,
+                };
+                match seen {
+                    Some(seen) => {
+                        self.seen.push(seen.clone());
+                        Deed::Edit(record, form(dice, &seen))
+                    }
+                    None => Deed::Delete(record),
+                }
+            }
+        };
+        (actor, deed)
+    }
+
+    async fn go_on(&mut self) {
+        let (actor, deed) = self.deed().await;
+        let app = &self.house.app;
+        let before = position(&app.db, actor.household).await;
+        let key = SubmissionKey::new();
+        let answer = perform(app, &actor, key, deed.clone()).await;
+        let after = position(&app.db, actor.household).await;
+        match &answer {
+            Ok(written) => {
+                assert_eq!(
+                    after > before,
+                    written.event.is_some(),
+                    "{deed:?}: told {written:?}, wrote {}",
+                    after - before
+                );
+                assert!(!written.repeated);
+                if matches!(deed, Deed::Create(_)) {
+                    self.records.push(written.record);
+                }
+                let again = perform(app, &actor, key, deed.clone()).await;
+                match again {
+                    Ok(again) => {
+                        assert_eq!((again.record, again.event), (written.record, written.event), "{deed:?}");
+                        assert_eq!(again.repeated, written.event.is_some(), "{deed:?}");
+                    }
+                    // What is no longer visible to who wrote it is not found any more.
+                    Err(Error::NotFound) => assert!(matches!(deed, Deed::Retract(..))),
+                    Err(other) => panic!("{deed:?} repeated: {other:?}"),
+                }
+                if written.event.is_some() && !matches!(deed, Deed::Restore(_)) {
+                    let other = perform(app, &actor, key, Deed::Restore(written.record)).await;
+                    assert!(matches!(other, Err(Error::SubmissionReused | Error::NotFound)), "{other:?}");
+                }
+                assert_eq!(position(&app.db, actor.household).await, after, "a repeated submission appends nothing");
+            }
+            Err(Error::Internal(words)) => panic!("{deed:?}: {words}"),
+            Err(refusal) => {
+                assert_eq!(after, before, "{deed:?}: refused with {refusal}, but something was written");
+                assert!(refusal.to_string().len() > 8);
+            }
+        }
+        if actor.role == Role::Viewer {
+            assert!(answer.is_err() || after == before, "a viewer wrote: {deed:?}");
+        }
+    }
+}
+
+async fn position(db: &Db, household: HouseholdId) -> i64 {
+    sql("select position from household where id = $1").bind(household).one(db).await.unwrap().int("position").unwrap()
+}
+
+/// What a record is, by the naive fold and by the projections.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+struct Known {
+    version: i64,
+    position: i64,
+    owner: String,
+    visibility: String,
+    deleted: bool,
+    values: BTreeMap<String, String>,
+    tags: BTreeSet<String>,
+    /// Event → the position of what undid it.
+    undone: BTreeMap<String, i64>,
+}
+
+struct RawEvent {
+    event: String,
+    position: i64,
+    version: i64,
+    kind: String,
+    occurred: String,
+    actor: String,
+    payload: Value,
+}
+
+/// The naive fold: every assertion ever made, sorted, the last one wins.
+fn naive(events: &[RawEvent]) -> Known {
+    let mut live = vec![true; events.len()];
+    let index = |id: &str| events.iter().position(|e| e.event == id);
+    let mut undone = BTreeMap::new();
+    for at in (0..events.len()).rev() {
+        if events[at].kind == "event_retracted" && live[at] {
+            let target = index(events[at].payload["event_id"].as_str().unwrap()).unwrap();
+            live[target] = false;
+            undone.entry(events[target].event.clone()).or_insert(events[at].position);
+        }
+    }
+    // (key, effective from, precision, position, value, asserting event)
+    let mut assertions: Vec<(String, String, usize, i64, Option<String>, String)> = Vec::new();
+    let mut known = Known { undone, ..Known::default() };
+    let from = |iso: &str| format!("{iso}{}", &"0000-01-01T00:00"[iso.len()..]);
+    let fold = |name: &str| name.to_lowercase();
+    for (event, _) in events.iter().zip(&live).filter(|(_, live)| **live) {
+        let payload = &event.payload;
+        let mut said: Vec<(String, Option<String>)> = Vec::new();
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let source = if event.kind == "record_created" { payload } else { &payload["set"] };
+        for key in ["title", "category", "description"] {
+            if let Some(value) = text(&source[key]) {
+                said.push((key.to_owned(), Some(value)));
+            }
+        }
+        for key in payload["clear"].as_array().into_iter().flatten() {
+            said.push((text(key).unwrap(), None));
+        }
+        for set in ["fields", "fields_set"] {
+            for field in payload[set].as_array().into_iter().flatten() {
+                let value = format!("{}={}", field["type"].as_str().unwrap(), field["value"].as_str().unwrap());
+                said.push((format!("field:{}", fold(field["name"].as_str().unwrap())), Some(value)));
+            }
+        }
+        for name in payload["fields_cleared"].as_array().into_iter().flatten() {
+            said.push((format!("field:{}", fold(name.as_str().unwrap())), None));
+        }
+        for (key, value) in said {
+            match payload["corrects"].as_str() {
+                Some(wrong) => {
+                    for known in assertions.iter_mut().filter(|a| a.0 == key && a.5 == wrong) {
+                        known.4.clone_from(&value);
+                    }
+                }
+                None => assertions.push((
+                    key,
+                    from(&event.occurred),
+                    event.occurred.len(),
+                    event.position,
+                    value,
+                    event.event.clone(),
+                )),
+            }
+        }
+        let removed: Vec<&Value> = payload["tags_removed"].as_array().into_iter().flatten().collect();
+        for tag in removed {
+            known.tags.remove(&fold(tag.as_str().unwrap()));
+        }
+        for set in ["tags", "tags_added"] {
+            known.tags.extend(payload[set].as_array().into_iter().flatten().map(|t| fold(t.as_str().unwrap())));
+        }
+        match event.kind.as_str() {
+            "record_created" => {
+                known.owner.clone_from(&event.actor);
+                known.visibility = text(&payload["visibility"]).unwrap();
+            }
+            "record_deleted" => known.deleted = true,
+            "record_restored" => known.deleted = false,
+            "record_shared" => known.visibility = "household".into(),
+            "record_unshared" => known.visibility = "private".into(),
+            _ => {}
+        }
+    }
+    assertions.sort_by(|a, b| (&a.0, &a.1, a.2, a.3).cmp(&(&b.0, &b.1, b.2, b.3)));
+    for (key, _, _, _, value, _) in assertions {
+        match value {
+            Some(value) => known.values.insert(key, value),
+            None => known.values.remove(&key),
+        };
+    }
+    known.version = events.last().unwrap().version;
+    known.position = events.last().unwrap().position;
+    known
+}
+
+async fn raw_events(db: &Db, household: HouseholdId) -> BTreeMap<String, Vec<RawEvent>> {
+    let mut streams: BTreeMap<String, Vec<RawEvent>> = BTreeMap::new();
+    let rows = sql("
+        select record_id, event_id, position, version, kind, occurred, actor_id, payload from record_events
+        where household_id = $1 and record_id <> $1 order by position")
+    .bind(household)
+    .all(db)
+    .await
+    .unwrap();
+    for row in rows {
+        streams.entry(row.uuid("record_id").unwrap().to_string()).or_default().push(RawEvent {
+            event: row.uuid("event_id").unwrap().to_string(),
+            position: row.int("position").unwrap(),
+            version: row.int("version").unwrap(),
+            kind: row.text("kind").unwrap(),
+            occurred: row.text("occurred").unwrap(),
+            actor: row.uuid("actor_id").unwrap().to_string(),
+            payload: serde_json::from_slice(&row.bytes("payload").unwrap()).unwrap(),
+        });
+    }
+    streams
+}
+
+async fn projected(db: &Db, household: HouseholdId) -> BTreeMap<String, Known> {
+    let mut known: BTreeMap<String, Known> = BTreeMap::new();
+    let rows = sql("select * from record_view where household_id = $1").bind(household).all(db).await.unwrap();
+    for row in &rows {
+        let state: Value = serde_json::from_str(&row.text("state").unwrap()).unwrap();
+        let mut values = BTreeMap::new();
+        for held in state["held"].as_array().unwrap() {
+            let key = held["key"].as_str().unwrap().to_owned();
+            if let Some(value) = held["value"]["value"].as_str() {
+                let typed = match key.strip_prefix("field:") {
+                    Some(_) => format!("{}={value}", held["value"]["type"].as_str().unwrap()),
+                    None => value.to_owned(),
+                };
+                values.insert(key, typed);
+            }
+        }
+        assert_eq!(values.get("title").cloned(), Some(row.text("title").unwrap()));
+        assert_eq!(values.get("category").cloned(), row.opt_text("category").unwrap());
+        known.insert(
+            row.uuid("id").unwrap().to_string(),
+            Known {
+                version: row.int("version").unwrap(),
+                position: row.int("position").unwrap(),
+                owner: row.uuid("owner_id").unwrap().to_string(),
+                visibility: row.text("visibility").unwrap(),
+                deleted: row.bool("deleted").unwrap(),
+                values,
+                ..Known::default()
+            },
+        );
+    }
+    for row in sql("select * from record_tag where household_id = $1").bind(household).all(db).await.unwrap() {
+        let record = known.get_mut(&row.uuid("record_id").unwrap().to_string()).unwrap();
+        record.tags.insert(row.text("tag_key").unwrap());
+        assert_eq!(row.int("position").unwrap(), record.position);
+        assert_eq!(row.text("visibility").unwrap(), record.visibility);
+        assert_eq!(row.bool("deleted").unwrap(), record.deleted);
+    }
+    for row in sql("select * from record_entry where household_id = $1").bind(household).all(db).await.unwrap() {
+        let record = known.get_mut(&row.uuid("record_id").unwrap().to_string()).unwrap();
+        if let Some(by) = row.opt_int("retracted_by").unwrap() {
+            record.undone.insert(row.uuid("event_id").unwrap().to_string(), by);
+        }
+    }
+    known
+}
+
+/// Labels by scope, counted from what the naive fold knows.
+fn counted(known: &BTreeMap<String, Known>, household: HouseholdId) -> BTreeMap<(String, String, String), i64> {
+    let mut counts = BTreeMap::new();
+    for record in known.values().filter(|record| !record.deleted) {
+        let scope = if record.visibility == "household" { household.to_string() } else { record.owner.clone() };
+        let category = record.values.get("category").map(|c| ("category".to_owned(), c.to_lowercase()));
+        let tags = record.tags.iter().map(|tag| ("tag".to_owned(), tag.clone()));
+        for (kind, label) in category.into_iter().chain(tags) {
+            *counts.entry((scope.clone(), kind, label)).or_default() += 1;
+        }
+    }
+    counts
+}
+
+async fn check(db: &Db, household: HouseholdId) {
+    let streams = raw_events(db, household).await;
+    let told: BTreeMap<String, Known> = streams.iter().map(|(id, events)| (id.clone(), naive(events))).collect();
+    assert_eq!(projected(db, household).await, told);
+    let rows = sql("select * from label_count where household_id = $1").bind(household).all(db).await.unwrap();
+    let labels: BTreeMap<_, i64> = rows
+        .iter()
+        .map(|row| {
+            let key =
+                (row.uuid("scope").unwrap().to_string(), row.text("kind").unwrap(), row.text("label_key").unwrap());
+            (key, row.int("records").unwrap())
+        })
+        .collect();
+    assert_eq!(labels, counted(&told, household));
+}
+
+/// Every row of every projection as text, in a fixed order.
+async fn dump(db: &Db, household: HouseholdId) -> Vec<String> {
+    let mut rows = Vec::new();
+    for (table, order, columns) in [
+        ("record_view", "id", &["id", "owner_id", "state", "summary", "title", "category_key", "visibility"][..]),
+        ("record_tag", "record_id, tag_key", &["record_id", "tag", "owner_id", "visibility"][..]),
+        ("record_entry", "record_id, version", &["record_id", "event_id", "kind", "occurred_from"][..]),
+        (
+            "record_change",
+            "record_id, field, position",
+            &["record_id", "field", "label", "old_value", "new_value", "effective"][..],
+        ),
+        ("label_count", "scope, kind, label_key", &["scope", "kind", "label_key", "label"][..]),
+    ] {
+        let found = sql(format!("select * from {table} where household_id = $1 order by {order}")).bind(household);
+        for row in found.all(db).await.unwrap() {
+            let cells: Vec<String> = columns
+                .iter()
+                .map(|column| match row.opt_uuid(column) {
+                    Ok(Some(id)) => id.to_string(),
+                    _ => row.opt_text(column).unwrap().unwrap_or_default(),
+                })
+                .collect();
+            let numbers: Vec<i64> =
+                ["version", "position", "retracted_by", "corrected_by", "records", "occurred_precision"]
+                    .iter()
+                    .filter_map(|column| row.opt_int(column).ok().flatten())
+                    .collect();
+            rows.push(format!("{table} {cells:?} {numbers:?}"));
+        }
+    }
+    rows
+}
+
+/// What a story must have held before it may end: otherwise it has shown little.
+async fn is_rich(db: &Db, household: HouseholdId) -> Result<(), String> {
+    let streams = raw_events(db, household).await;
+    let all = || streams.values().flatten();
+    let retraction = |event: &RawEvent| event.kind == "event_retracted";
+    let kinds: BTreeSet<&str> = all().map(|event| event.kind.as_str()).collect();
+    let corrected = all().any(|event| event.payload["corrects"].is_string());
+    let undone_undoing = streams.values().any(|events| {
+        events.iter().filter(|e| retraction(e)).any(|e| {
+            let target = e.payload["event_id"].as_str().unwrap();
+            events.iter().any(|other| other.event == target && retraction(other))
+        })
+    });
+    let told_late = sql(
+        "select count(*) as n from record_change where household_id = $1 and not in_force and effective is not null",
+    )
+    .bind(household)
+    .one(db)
+    .await
+    .unwrap()
+    .int("n")
+    .unwrap();
+    let rich = kinds.len() == 9 && corrected && undone_undoing && told_late > 0;
+    rich.then_some(()).ok_or_else(|| {
+        let events = all().count();
+        format!(
+            "{events} events, {kinds:?}, corrected {corrected}, undone undoing {undone_undoing}, told late {told_late}"
+        )
+    })
+}
+
+async fn story(house: &House, name: &str, deeds: usize) {
+    let mut story = Story { house, dice: Dice::new(name), seen: Vec::new(), records: Vec::new() };
+    let household = house.actors[0].household;
+    let mut done = 0;
+    loop {
+        if done >= deeds {
+            match is_rich(&house.app.db, household).await {
+                Ok(()) => return,
+                Err(poor) => assert!(done < 5_000, "a story of {done} deeds in which little happened: {poor}"),
+            }
+        }
+        house.app.clock.advance(61);
+        story.go_on().await;
+        check(&house.app.db, household).await;
+        done += 1;
+    }
+}
+
+both_engines! {
+    async fn projections_are_the_fold_of_the_events(engine: Engine) {
+        let house = house(engine).await;
+        story(&house, "projections", 300).await;
+        let household = house.actors[0].household;
+        let kept = dump(&house.app.db, household).await;
+        upkeep::rebuild::all(&house.app, &|_, _| {}).await.unwrap();
+        assert_eq!(dump(&house.app.db, household).await, kept, "a rebuild gives the same projections");
+        let findings = upkeep::verify::all(&house.app, &[], &|_, _| {}).await.unwrap();
+        assert!(findings.is_well(), "{:?}", findings.problems().collect::<Vec<_>>());
+    }
+}
+
+async fn export(app: &App) -> Vec<u8> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("export.jsonl");
+    upkeep::export::to_file(app, &path, &|_, _| {}).await.unwrap();
+    std::fs::read(&path).unwrap()
+}
+
+/// Export, restore on the other engine, export again: the same bytes. Both need PostgreSQL, and their names say so.
+mod an_export_is_the_same_on_the_other_engine {
+    use super::*;
+
+    async fn across(from: Engine, to: Engine) {
+        let house = house(from).await;
+        story(&house, "across", 60).await;
+        let first = export(&house.app).await;
+        let place = Place::empty(to).await;
+        let other = App::open(settings(&place), house.app.clock.clone()).await.unwrap();
+        upkeep::restore::from_reader(&other, first.as_slice(), &|_| {}).await.unwrap();
+        assert_eq!(String::from_utf8(export(&other).await).unwrap(), String::from_utf8(first).unwrap());
+        let household = house.actors[0].household;
+        assert_eq!(dump(&other.db, household).await, dump(&house.app.db, household).await);
+        let findings = upkeep::verify::all(&other, &[], &|_, _| {}).await.unwrap();
+        assert!(findings.is_well(), "{:?}", findings.problems().collect::<Vec<_>>());
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn postgres_from_sqlite() {
+        across(Engine::Sqlite, Engine::Postgres).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn postgres_to_sqlite() {
+        across(Engine::Postgres, Engine::Sqlite).await;
+    }
+}

@@ -1,0 +1,140 @@
+//! A place to live: a data directory and a database of one's own, empty or copied from another place.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{LazyLock, mpsc};
+
+use lifeops::config::{Database, Secret};
+use lifeops::store::db::{Db, sql};
+use tempfile::TempDir;
+
+use super::Engine;
+
+/// A data directory and a database. Dropping it removes both.
+#[derive(Debug)]
+pub struct Place {
+    pub engine: Engine,
+    directory: TempDir,
+    /// The PostgreSQL database's name and the server's URL.
+    postgres: Option<(String, String)>,
+}
+
+impl Place {
+    /// An empty place: no tables yet.
+    pub async fn empty(engine: Engine) -> Self {
+        Self::make(engine, "TEST_POSTGRES", "template0").await
+    }
+
+    /// An empty place on a server that keeps every promise about durability.
+    pub async fn durable(engine: Engine) -> Self {
+        Self::make(engine, "TEST_POSTGRES_DURABLE", "template0").await
+    }
+
+    /// A copy of a place that nobody uses at the moment.
+    pub async fn copy_of(other: &Self) -> Self {
+        let template = other.postgres.as_ref().map_or("", |(name, _)| name);
+        let copy = Self::make(other.engine, "TEST_POSTGRES", template).await;
+        copy_files(other.directory(), copy.directory());
+        copy
+    }
+
+    async fn make(engine: Engine, variable: &str, template: &str) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let postgres = match engine {
+            Engine::Sqlite => None,
+            Engine::Postgres => {
+                let server = server_url(variable);
+                let name = unused_name();
+                // Creating a database from a template that another test is copying too is allowed.
+                let text = format!("create database {name} template {template} strategy file_copy");
+                on_server(&server, text).await;
+                Some((name, server))
+            }
+        };
+        Self { engine, directory, postgres }
+    }
+
+    /// The data directory.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// What a person would set as `LIFEOPS_DATABASE_URL`; for SQLite nothing.
+    pub fn url(&self) -> Option<String> {
+        let (name, server) = self.postgres.as_ref()?;
+        let (base, _) = server.rsplit_once('/').expect("a database in TEST_POSTGRES");
+        Some(format!("{base}/{name}"))
+    }
+
+    /// The setting that leads to this database.
+    pub fn database(&self) -> Database {
+        match self.url() {
+            Some(url) => Database::Postgres(Secret::new(url)),
+            None => Database::Sqlite(self.directory().join("lifeops.db")),
+        }
+    }
+
+    /// A connection of one's own to the database, past the program.
+    pub async fn open(&self) -> Db {
+        match self.url() {
+            Some(url) => Db::open_postgres(&url, 2).await.expect("PostgreSQL answers"),
+            None => Db::open_sqlite(&self.directory().join("lifeops.db")).await.expect("the database file opens"),
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some((name, server)) = self.postgres.take() {
+            let _ = SWEEPER.send((server, name));
+        }
+    }
+}
+
+/// The server's URL, which `tests/run` exports.
+#[track_caller]
+pub fn server_url(variable: &str) -> String {
+    std::env::var(variable)
+        .unwrap_or_else(|_| panic!("{variable} is not set: run the tests with tests/run, which starts PostgreSQL"))
+}
+
+/// Drops databases behind the tests' backs, so that a long run does not fill the disk.
+static SWEEPER: LazyLock<mpsc::Sender<(String, String)>> = LazyLock::new(|| {
+    let (sender, receiver) = mpsc::channel::<(String, String)>();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        for (server, name) in receiver {
+            runtime.block_on(async {
+                if let Ok(db) = Db::open_postgres(&server, 1).await {
+                    let _ = sql(format!("drop database if exists {name} with (force)")).run(&db).await;
+                    db.close().await;
+                }
+            });
+        }
+    });
+    sender
+});
+
+async fn on_server(server: &str, text: String) {
+    let db = Db::open_postgres(server, 1).await.expect("the private PostgreSQL answers");
+    sql(text).run(&db).await.expect("the private PostgreSQL obeys");
+    db.close().await;
+}
+
+fn unused_name() -> String {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    format!("t{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))
+}
+
+fn copy_files(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).expect("the directory is there") {
+        let entry = entry.expect("an entry");
+        let target = to.join(entry.file_name());
+        if entry.file_type().expect("a type").is_dir() {
+            std::fs::create_dir_all(&target).expect("a directory");
+            copy_files(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).expect("a copy");
+        }
+    }
+}
