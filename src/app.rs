@@ -148,7 +148,7 @@ async fn open_database(settings: &Settings) -> Result<Db> {
     }
 }
 
-/// Holds the data directory's lock file until it is dropped: sqlx's SQLite migrator takes no lock of its own.
+/// Holds the data directory's lock file until it is dropped: on SQLite the migrator takes no lock of its own.
 fn lock_file(data: &Path) -> Result<std::fs::File> {
     let path = data.join("migrate.lock");
     let file =
