@@ -95,10 +95,14 @@ pub async fn base(tx: &mut Tx, actor: &Actor, record: RecordId, version: i64) ->
     let rows = sql("
         select field, label, old_value, new_value, effective, in_force from record_change
         where household_id = $1 and record_id = $2 and version > $3
+          and exists (select 1 from record_view as v
+                      where v.household_id = $1 and v.id = $2
+                        and (v.visibility = 'household' or (v.visibility = 'private' and v.owner_id = $4)))
         order by position")
     .bind(actor.household)
     .bind(record)
     .bind(version)
+    .bind(actor.member)
     .all(&mut *tx)
     .await?;
     let changes = rows.iter().map(change).collect::<Result<Vec<_>>>()?;

@@ -32,10 +32,14 @@ pub async fn wording<'a>(
           and s.version = (select version from record_events
                            where household_id = $1 and event_id = $3 and record_id = $2 and kind = 'note_added')
           and s.retracted_by is null
+          and exists (select 1 from record_view as v
+                      where v.household_id = $1 and v.id = $2
+                        and (v.visibility = 'household' or (v.visibility = 'private' and v.owner_id = $4)))
         order by e.version")
     .bind(actor.household)
     .bind(record)
     .bind(note)
+    .bind(actor.member)
     .all(on)
     .await?;
     let row = rows.last().ok_or(Error::NotFound)?;
