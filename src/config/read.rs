@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::settings::{
-    BASE_URL, DATA, DATABASE_CONNECTIONS, DATABASE_URL, LISTEN, LOG_FORMAT, MASTER_KEY, REGISTRATION, SESSION_IDLE,
-    SESSION_MAX, SETTINGS, Setting, TRUSTED_PROXIES,
+    BASE_URL, DATA, DATABASE_CONNECTIONS, DATABASE_PASSWORD, DATABASE_URL, LISTEN, LOG_FORMAT, MASTER_KEY,
+    REGISTRATION, SESSION_IDLE, SESSION_MAX, SETTINGS, Setting, TRUSTED_PROXIES,
 };
-use super::{Database, Registration, Settings, values};
+use super::{Database, Registration, Secret, Settings, values};
 
 /// What the flags said: flag name (without dashes) and value.
 #[derive(Clone, Debug, Default)]
@@ -87,9 +87,7 @@ pub fn read(given: &Given, environment: impl IntoIterator<Item = (OsString, OsSt
     let settings = Settings {
         listen: reading.value(LISTEN, values::listen).unwrap_or_else(|| ([127, 0, 0, 1], 0).into()),
         base_url: reading.value(BASE_URL, values::base_url),
-        database: reading
-            .value(DATABASE_URL, |text| values::database(text, &data))
-            .unwrap_or_else(|| Database::Sqlite(data.clone())),
+        database: reading.database(&data),
         database_connections: reading.value(DATABASE_CONNECTIONS, values::connections).unwrap_or_default(),
         master_key: reading.value(MASTER_KEY, values::master_key),
         registration: reading.value(REGISTRATION, values::registration).unwrap_or(Registration::Closed),
@@ -167,6 +165,21 @@ impl<'a> Reading<'a> {
                 let problem = if setting.is_secret() { problem.replace(text.as_str(), "…") } else { problem };
                 self.mistakes.push(format!("{who} {problem}."));
                 None
+            }
+        }
+    }
+
+    /// The database, with the password in its URL if that is a setting of its own.
+    fn database(&mut self, data: &Path) -> Database {
+        let found = self.value(DATABASE_URL, |text| values::database(text, data));
+        let password = self.value(DATABASE_PASSWORD, |text| Ok(Secret::new(text)));
+        let Some(database) = found else { return Database::Sqlite(data.to_owned()) };
+        let Some(password) = password else { return database };
+        match values::with_password(&database, &password) {
+            Ok(database) => database,
+            Err(problem) => {
+                self.mistakes.push(format!("{} {problem}.", DATABASE_PASSWORD.name));
+                database
             }
         }
     }
@@ -334,6 +347,45 @@ mod tests {
         assert_eq!(told(&effective, "LIFEOPS_MASTER_KEY").shown, "(hidden)");
         let everything = format!("{effective:?}");
         assert!(!everything.contains("hunter2") && !everything.contains(&key), "{everything}");
+    }
+
+    #[test]
+    fn a_password_of_its_own_goes_into_the_url() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("password");
+        std::fs::write(&path, "hunter2/@:%\n").unwrap();
+        let url = "postgres://life@db.example.org:5433/life?sslmode=require";
+        let file = path.to_str().unwrap();
+        let effective = read(
+            &Given::default(),
+            environment(&[("LIFEOPS_DATABASE_URL", url), ("LIFEOPS_DATABASE_PASSWORD_FILE", file)]),
+        )
+        .unwrap();
+        let Database::Postgres(url) = &effective.settings.database else { panic!("not PostgreSQL") };
+        assert_eq!(url.expose(), "postgres://life:hunter2%2F%40%3A%25@db.example.org:5433/life?sslmode=require");
+        assert_eq!(told(&effective, "LIFEOPS_DATABASE_PASSWORD").shown, "(hidden)");
+        assert_eq!(told(&effective, "LIFEOPS_DATABASE_PASSWORD").source, Source::File(path));
+        let shown = &told(&effective, "LIFEOPS_DATABASE_URL").shown;
+        assert_eq!(shown, "postgres://(hidden)@db.example.org:5433/life");
+        assert!(!format!("{effective:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_password_that_has_no_place_is_a_mistake() {
+        for (url, words) in [
+            ("postgres://life:other@db.example.org/life", "keep one"),
+            ("postgres://life@db.example.org/life?sslmode=require&password=other", "keep one"),
+            ("postgres://db.example.org/life", "names no user"),
+            ("postgres://:@db.example.org/life", "names no user"),
+            ("sqlite:", "is for PostgreSQL"),
+        ] {
+            let all = mistakes(&[], &[("LIFEOPS_DATABASE_URL", url), ("LIFEOPS_DATABASE_PASSWORD", "hunter2")]);
+            assert_eq!(all.len(), 1, "{url}: {all:?}");
+            assert!(all[0].starts_with("LIFEOPS_DATABASE_PASSWORD ") && all[0].contains(words), "{url}: {all:?}");
+            assert!(!all[0].contains("hunter2") && !all[0].contains("other@"), "{all:?}");
+        }
+        let wrong = mistakes(&[], &[("LIFEOPS_DATABASE_URL", "mysql://h/d"), ("LIFEOPS_DATABASE_PASSWORD", "hunter2")]);
+        assert_eq!(wrong.len(), 1, "{wrong:?}");
     }
 
     #[test]

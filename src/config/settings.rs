@@ -60,6 +60,16 @@ pub(super) const DATABASE_URL: Setting = secret(
         "sqlite: (a file in the data directory), sqlite:PATH or postgres://user:password@host/database",
     ),
 );
+pub(super) const DATABASE_PASSWORD: Setting = secret(
+    "database-password-file",
+    setting(
+        "LIFEOPS_DATABASE_PASSWORD",
+        "database-password",
+        "PASSWORD",
+        None,
+        "The password for PostgreSQL, if the URL names a user without one",
+    ),
+);
 pub(super) const DATABASE_CONNECTIONS: Setting = setting(
     "LIFEOPS_DATABASE_CONNECTIONS",
     "database-connections",
@@ -109,11 +119,12 @@ pub(super) const LOG_FORMAT: Setting =
     setting("LIFEOPS_LOG_FORMAT", "log-format", "FORMAT", Some("human"), "How log lines are written: human or json");
 
 /// Every setting, in the order in which they are shown.
-pub const SETTINGS: [Setting; 11] = [
+pub const SETTINGS: [Setting; 12] = [
     DATA,
     LISTEN,
     BASE_URL,
     DATABASE_URL,
+    DATABASE_PASSWORD,
     DATABASE_CONNECTIONS,
     MASTER_KEY,
     REGISTRATION,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{BaseUrl, Database, LogFormat, Registration, Secret};
 
@@ -126,6 +127,27 @@ pub(super) fn database(text: &str, data: &Path) -> Result<Database, String> {
         Some(("postgres" | "postgresql", rest)) if !rest.is_empty() => Ok(Database::Postgres(Secret::new(text))),
         _ => Err(both.to_owned()),
     }
+}
+
+/// The same database with this password in its URL, percent-encoded. It is refused where it could not count.
+pub(super) fn with_password(database: &Database, password: &Secret) -> Result<Database, String> {
+    let Database::Postgres(url) = database else {
+        return Err("is for PostgreSQL, but LIFEOPS_DATABASE_URL names an SQLite file".to_owned());
+    };
+    let (scheme, rest) = url.expose().split_once("://").unwrap_or(("postgres", url.expose()));
+    let (place, options) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let (user, host) = place.rsplit_once('@').unwrap_or(("", place));
+    let (user, other) = user.split_once(':').unwrap_or((user, ""));
+    if user.is_empty() {
+        return Err("has nobody to belong to: LIFEOPS_DATABASE_URL names no user, as in postgres://user@host/database"
+            .to_owned());
+    }
+    let option = |option: &str| option.split('=').next() == Some("password");
+    if !other.is_empty() || options.split(['?', '&']).any(option) {
+        return Err("is set, and LIFEOPS_DATABASE_URL carries a password, too: keep one".to_owned());
+    }
+    let password = utf8_percent_encode(password.expose(), NON_ALPHANUMERIC);
+    Ok(Database::Postgres(Secret::new(format!("{scheme}://{user}:{password}@{host}{options}"))))
 }
 
 /// How many connections.

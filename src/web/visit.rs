@@ -102,5 +102,9 @@ fn visit(app: &App, request: &Request) -> Visit {
 fn log(id: &str, method: &Method, route: &str, response: &Response, started: Stopwatch) {
     let status = response.status().as_u16();
     let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    if route.starts_with("/health/") && response.status().is_success() {
+        // Asked every few seconds for years: worth a line only when it is not well.
+        return tracing::debug!(target: "lifeops::request", id, %method, route, status, ms);
+    }
     tracing::info!(target: "lifeops::request", id, %method, route, status, ms);
 }
