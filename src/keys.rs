@@ -12,7 +12,8 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::hkdf::{HKDF_SHA256, KeyType, Salt};
 use ring::rand::{SecureRandom, SystemRandom};
 
-use crate::config::Settings;
+use crate::config::{Secret, Settings};
+use crate::domain::chain::hex;
 use crate::error::{Error, Result};
 use crate::store::db::Db;
 use crate::store::installation;
@@ -112,6 +113,37 @@ pub async fn check(key: &MasterKey, db: &Db) -> Result<()> {
     ))
 }
 
+/// A new key as text, for an installation that keeps none.
+///
+/// # Errors
+/// [`Error::Unavailable`] if the system gives no random bytes.
+pub fn new_key() -> Result<Secret> {
+    Ok(Secret::new(hex(&random::<32>()?)))
+}
+
+/// A secret that a person can type: groups of five letters and digits that nobody mistakes for each other, five bits in
+/// each. At most eight groups.
+///
+/// # Errors
+/// [`Error::Unavailable`] if the system gives no random bytes.
+pub fn random_words(groups: usize) -> Result<String> {
+    Ok(typeable(&random::<40>()?, groups))
+}
+
+/// The first bytes in groups of five letters and digits that nobody mistakes for each other; five bits of each byte count.
+pub fn typeable(bytes: &[u8], groups: usize) -> String {
+    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let letters: Vec<char> =
+        bytes.iter().take(5 * groups).map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect();
+    letters.chunks(5).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-")
+}
+
+fn random<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| unavailable("The system gives no random bytes."))?;
+    Ok(bytes)
+}
+
 struct Len;
 
 impl KeyType for Len {
@@ -179,9 +211,8 @@ fn refuse_if_open(_: &Path) -> Result<()> {
 fn make(path: &Path) -> Result<MasterKey> {
     let cannot =
         |error: std::io::Error| unavailable(format!("The master key {} cannot be written: {error}.", path.display()));
-    let mut bytes = [0; 32];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| unavailable("The system gives no random bytes."))?;
-    let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).chain(["\n".to_owned()]).collect();
+    let bytes: [u8; 32] = random()?;
+    let text = format!("{}\n", hex(&bytes));
     let draft = draft_path(path);
     write_private(&draft, &text).map_err(cannot)?;
     let linked = fs::hard_link(&draft, path);

@@ -10,5 +10,5 @@ pub mod error; // every way an action can fail
 pub mod keys; // the master key and what is derived from it
 pub mod passwords; // Argon2id, bounded
 pub mod store; // SQL: the ledger, its projections, accounts, sessions
-pub mod upkeep; // verify, rebuild, export, restore, import
+pub mod upkeep; // verify, rebuild, export, restore, import, demo
 pub mod web; // HTML: routes, guards, replies

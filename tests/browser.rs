@@ -176,6 +176,10 @@ async fn furnished() -> (Home, Vec<(&'static str, String)>) {
     let first = |part: &str| links.iter().find(|to| to.contains(part)).cloned();
     let mut pages = vec![
         ("start", "/".to_owned()),
+        ("timeline", "/timeline".to_owned()),
+        ("timeline-year", "/timeline?at=2024".to_owned()),
+        ("timeline-recorded", "/timeline?by=recorded".to_owned()),
+        ("timeline-wrong", "/timeline?at=soon".to_owned()),
         ("list", "/records".to_owned()),
         ("filtered", "/records?category=Car".to_owned()),
         ("empty", "/records?tag=nothing".to_owned()),
@@ -558,4 +562,45 @@ async fn pages_are_light_and_ask_nobody_else() {
         assert_eq!(file.header("content-encoding"), "gzip", "{asset}");
         assert!(file.bytes <= 14 * 1024, "{asset} weighs {}", file.bytes);
     }
+}
+
+/// Pages as full as a family fills them in ten years: the demo household.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_demo_household_passes_the_audit() {
+    let server = empty(Engine::Sqlite).await;
+    let password = lifeops::passwords::Password::parse(PASSWORD).unwrap();
+    lifeops::upkeep::demo::fill(&server.app, &password, &|_, _| ()).await.unwrap();
+    let mut problems = Vec::new();
+    for (name, titles) in [
+        ("Helen", &["Mustard", "7 Tanner’s Yard", "Christmas cake", "Headaches"][..]),
+        ("Nell", &["Grandfather’s watch"]),
+    ] {
+        let visitor = server.visitor();
+        let form = visitor.open("/sign-in").await.form("Sign in");
+        let form = form.fill("email", &format!("{}@example.org", name.to_lowercase())).fill("password", PASSWORD);
+        visitor.submit(&form, "Sign in").await;
+        let list = visitor.open("/records").await;
+        let mut pages: Vec<String> =
+            ["/", "/records", "/records?deleted=yes", "/timeline", "/timeline?at=2019", "/timeline?by=recorded"]
+                .map(str::to_owned)
+                .to_vec();
+        for title in titles {
+            let path = list.link(title);
+            pages.extend([path.clone(), format!("{path}/history"), format!("{path}?at=2020")]);
+            let links: Vec<String> = visitor.open(&path).await.links().into_iter().map(|(_, to)| to).collect();
+            pages.extend(
+                ["/edit", "/notes/", "/undo"]
+                    .iter()
+                    .filter_map(|part| links.iter().find(|to| to.starts_with(&path) && to.contains(part)).cloned()),
+            );
+        }
+        let mut tab = Browser::shared().tab();
+        tab.borrow_cookies(&visitor);
+        for path in &pages {
+            tab.open(&format!("{}{path}", visitor.base()));
+            inspect(&mut tab, &format!("{name}, {path}"), &mut problems);
+        }
+        tab.no_complaints();
+    }
+    assert!(problems.is_empty(), "{} problems:\n  {}", problems.len(), problems.join("\n  "));
 }

@@ -26,7 +26,7 @@ fn today() -> Occurred {
     Occurred::parse_iso("2026-11-22").unwrap()
 }
 
-async fn record(app: &App, actor: &Actor, title: &str, visibility: Visibility) -> RecordId {
+pub async fn record(app: &App, actor: &Actor, title: &str, visibility: Visibility) -> RecordId {
     let new = NewRecord {
         title: Title::parse(title).unwrap(),
         category: Category::parse("Car").ok(),
@@ -40,7 +40,7 @@ async fn record(app: &App, actor: &Actor, title: &str, visibility: Visibility) -
     records::create(app, actor, SubmissionKey::new(), new).await.unwrap().record
 }
 
-fn note(text: &str) -> NewNote {
+pub fn note(text: &str) -> NewNote {
     NewNote { text: NoteText::parse(text).unwrap(), occurred: today(), amount: None, reading: None }
 }
 
@@ -208,11 +208,11 @@ both_engines! {
                 let page = views::list(&app.db, actor, &filter, cursor).await.unwrap();
                 assert!(!page.rows.is_empty(), "{name} {cursor:?}");
                 let tape = meter.record(false);
-                assert_eq!(tape.len(), 2, "a page and its count");
-                for statement in tape {
+                assert_eq!(tape.len(), 3, "a page, its count, and what the filter suggests");
+                for statement in tape.into_iter().take(2) {
                     let plan = plan(&app.db, statement.clone()).await;
                     expect_no_walk(statement.text(), &plan);
-                    if !statement.text().starts_with("select count") {
+                    if !statement.text().contains("count(*)") {
                         expect_no_sort_of_everything(engine, &plan, name);
                     }
                 }
@@ -228,7 +228,7 @@ both_engines! {
     }
 }
 
-fn renamed(seen: &views::RecordView, version: i64) -> records::EditRecord {
+pub fn renamed(seen: &views::RecordView, version: i64) -> records::EditRecord {
     records::EditRecord {
         version,
         title: Title::parse("Another name").unwrap(),
@@ -268,7 +268,7 @@ async fn insert_raw(db: &Db, event: &Event) -> Result<u64, DbError> {
 }
 
 /// A stream of very many notes, through the ledger's own door; their entries in the story follow by one statement.
-async fn lengthen(app: &App, actor: &Actor, record: RecordId, events: usize) {
+pub async fn lengthen(app: &App, actor: &Actor, record: RecordId, events: usize) {
     let mut tx = app.db.begin().await.unwrap();
     let mut hold = ledger::hold(&mut tx, actor.household).await.unwrap();
     let origin =
@@ -286,13 +286,17 @@ async fn lengthen(app: &App, actor: &Actor, record: RecordId, events: usize) {
     }
     let last = last.unwrap();
     sql("
-        insert into record_entry
-            (household_id, record_id, version, position, event_id, kind, occurred_from, occurred_precision)
-        select household_id, record_id, version, position, event_id, kind, '2026-11-22T00:00', 3 from record_events
+        insert into timeline_entry
+            (household_id, record_id, version, position, event_id, kind, occurred_from, occurred_precision, recorded_at,
+             happening, scope)
+        select household_id, record_id, version, position, event_id, kind, '2026-11-22T00:00', 3, recorded_at,
+               $4, household_id
+        from record_events
         where household_id = $1 and record_id = $2 and version > 1 and version < $3")
     .bind(actor.household)
     .bind(record)
     .bind(last.version)
+    .bind(true)
     .run(&mut tx)
     .await
     .unwrap();
@@ -302,7 +306,7 @@ async fn lengthen(app: &App, actor: &Actor, record: RecordId, events: usize) {
 }
 
 /// Records enough that a plan is chosen as in a real household's tenth year: only their rows, not their events.
-async fn fill(db: &Db, actor: &Actor, records: i64) {
+pub async fn fill(db: &Db, actor: &Actor, records: i64) {
     let state = serde_json::json!({
         "version": 1, "owner": actor.member.to_string(), "visibility": "household", "begun": "2020", "held": [],
         "tags": [], "deleted": null, "external": null
@@ -361,7 +365,7 @@ async fn fill(db: &Db, actor: &Actor, records: i64) {
 }
 
 /// Lets the engine learn its statistics, as it does by itself in time.
-async fn settle(db: &Db) {
+pub async fn settle(db: &Db) {
     sql("analyze").run(db).await.unwrap();
 }
 
@@ -373,7 +377,7 @@ async fn plan(db: &Db, statement: Sql) -> String {
 }
 
 /// The plan when tables are as large as they will be: PostgreSQL is told not to walk a table if it has another way.
-async fn plan_when_large(db: &Db, statement: Sql) -> String {
+pub async fn plan_when_large(db: &Db, statement: Sql) -> String {
     if db.engine() == Kind::Sqlite {
         return plan(db, statement).await;
     }
@@ -385,12 +389,12 @@ async fn plan_when_large(db: &Db, statement: Sql) -> String {
 
 /// Insists that a plan walks no table that grows with the household. In this program's statements such tables go by
 /// their names or by one letter; sub-selects and the few members have other names.
-fn expect_no_walk(text: &str, plan: &str) {
+pub fn expect_no_walk(text: &str, plan: &str) {
     const GROWING: [&str; 13] = [
         "record_events",
         "record_view",
         "record_tag",
-        "record_entry",
+        "timeline_entry",
         "record_change",
         "submission",
         "external_ref",
@@ -412,7 +416,7 @@ fn expect_no_walk(text: &str, plan: &str) {
 }
 
 /// A page's walk stops after a page: nothing sorts a whole household.
-fn expect_no_sort_of_everything(engine: Engine, plan: &str, name: &str) {
+pub fn expect_no_sort_of_everything(engine: Engine, plan: &str, name: &str) {
     match engine {
         // The two scopes' pages, at most 102 rows, are merged by a sort; the walks themselves come in order.
         Engine::Sqlite => {

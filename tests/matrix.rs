@@ -181,7 +181,7 @@ both_engines! {
         let scene = Scene::set(engine).await;
         let before = scene.events().await;
         let mila = &scene.home.mila;
-        for route in routes::table().iter().filter(|r| is_of_a_record(r) || r.path.starts_with("/records/new")) {
+        for route in routes::table().iter().filter(|r| is_of_a_record(r) || ["/records/new", "/notes"].contains(&r.path)) {
             let path = scene.shared.path(route);
             let page = knock(mila, route.method, &path).await;
             if route.method == "POST" {

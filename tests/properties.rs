@@ -18,7 +18,7 @@ use lifeops::domain::money::{Amount, Currency};
 use lifeops::domain::person::{Email, Zone};
 use lifeops::domain::text::{Category, FieldName, HouseholdName, MemberName, NoteText, Reason, Tag, Title};
 use lifeops::domain::verbs::NewNote;
-use lifeops::domain::when::Occurred;
+use lifeops::domain::when::{Occurred, Precision};
 use lifeops::error::Error;
 use lifeops::passwords::Password;
 use lifeops::store::db::{Db, sql};
@@ -313,6 +313,8 @@ struct Known {
     tags: BTreeSet<String>,
     /// Event → the position of what undid it.
     undone: BTreeMap<String, i64>,
+    /// Event → the month in which it happened, or the year.
+    happenings: BTreeMap<String, String>,
 }
 
 struct RawEvent {
@@ -407,6 +409,25 @@ fn naive(events: &[RawEvent]) -> Known {
             None => known.values.remove(&key),
         };
     }
+    let latest_wording = |note: &str| -> Option<i64> {
+        let corrections = events.iter().zip(&live).filter(|(e, live)| **live && e.kind == "note_corrected");
+        corrections.filter(|(e, _)| e.payload["note"].as_str() == Some(note)).map(|(e, _)| e.position).max()
+    };
+    for (event, _) in events.iter().zip(&live).filter(|(_, live)| **live) {
+        let stands = match event.kind.as_str() {
+            "record_created" | "record_updated" => true,
+            "note_added" => latest_wording(&event.event).is_none(),
+            "note_corrected" => {
+                let note = event.payload["note"].as_str().unwrap();
+                live[index(note).unwrap()] && latest_wording(note) == Some(event.position)
+            }
+            _ => false,
+        };
+        if stands {
+            let month = event.occurred.get(..7).unwrap_or(&event.occurred).to_owned();
+            known.happenings.insert(event.event.clone(), month);
+        }
+    }
     known.version = events.last().unwrap().version;
     known.position = events.last().unwrap().position;
     known
@@ -473,8 +494,20 @@ async fn projected(db: &Db, household: HouseholdId) -> BTreeMap<String, Known> {
         assert_eq!(row.text("visibility").unwrap(), record.visibility);
         assert_eq!(row.bool("deleted").unwrap(), record.deleted);
     }
-    for row in sql("select * from record_entry where household_id = $1").bind(household).all(db).await.unwrap() {
+    for row in sql("select * from timeline_entry where household_id = $1").bind(household).all(db).await.unwrap() {
         let record = known.get_mut(&row.uuid("record_id").unwrap().to_string()).unwrap();
+        let event = row.uuid("event_id").unwrap().to_string();
+        let scope = match (row.bool("happening").unwrap() && !record.deleted, record.visibility.as_str()) {
+            (false, _) => None,
+            (true, "private") => Some(record.owner.clone()),
+            (true, _) => Some(household.to_string()),
+        };
+        assert_eq!(row.opt_uuid("scope").unwrap().map(|scope| scope.to_string()), scope, "of {event}");
+        if row.bool("happening").unwrap() {
+            let from = row.text("occurred_from").unwrap();
+            let known = if row.int("occurred_precision").unwrap() == Precision::Year.rank() { 4 } else { 7 };
+            record.happenings.insert(event, from[..known].to_owned());
+        }
         if let Some(by) = row.opt_int("retracted_by").unwrap() {
             record.undone.insert(row.uuid("event_id").unwrap().to_string(), by);
         }
@@ -496,6 +529,20 @@ fn counted(known: &BTreeMap<String, Known>, household: HouseholdId) -> BTreeMap<
     counts
 }
 
+/// Happenings by scope, year and month, counted from what the naive fold knows.
+fn happened(known: &BTreeMap<String, Known>, household: HouseholdId) -> BTreeMap<(String, i64), [i64; 13]> {
+    let mut years: BTreeMap<(String, i64), [i64; 13]> = BTreeMap::new();
+    for record in known.values().filter(|record| !record.deleted) {
+        let scope = if record.visibility == "household" { household.to_string() } else { record.owner.clone() };
+        for month in record.happenings.values() {
+            let year = month[..4].parse().unwrap();
+            let month = month.get(5..).map_or(0, |month| month.parse().unwrap());
+            years.entry((scope.clone(), year)).or_default()[month] += 1_i64;
+        }
+    }
+    years
+}
+
 async fn check(db: &Db, household: HouseholdId) {
     let streams = raw_events(db, household).await;
     let told: BTreeMap<String, Known> = streams.iter().map(|(id, events)| (id.clone(), naive(events))).collect();
@@ -510,6 +557,15 @@ async fn check(db: &Db, household: HouseholdId) {
         })
         .collect();
     assert_eq!(labels, counted(&told, household));
+    let rows = sql("select * from timeline_year where household_id = $1").bind(household).all(db).await.unwrap();
+    let years: BTreeMap<_, [i64; 13]> = rows
+        .iter()
+        .map(|row| {
+            let months = std::array::from_fn(|month| row.int(&format!("m{month}")).unwrap());
+            ((row.uuid("scope").unwrap().to_string(), row.int("year").unwrap()), months)
+        })
+        .collect();
+    assert_eq!(years, happened(&told, household));
 }
 
 /// Every row of every projection as text, in a fixed order.
@@ -518,13 +574,14 @@ async fn dump(db: &Db, household: HouseholdId) -> Vec<String> {
     for (table, order, columns) in [
         ("record_view", "id", &["id", "owner_id", "state", "summary", "title", "category_key", "visibility"][..]),
         ("record_tag", "record_id, tag_key", &["record_id", "tag", "owner_id", "visibility"][..]),
-        ("record_entry", "record_id, version", &["record_id", "event_id", "kind", "occurred_from"][..]),
+        ("timeline_entry", "record_id, version", &["record_id", "event_id", "kind", "occurred_from", "scope"][..]),
         (
             "record_change",
             "record_id, field, position",
             &["record_id", "field", "label", "old_value", "new_value", "effective"][..],
         ),
         ("label_count", "scope, kind, label_key", &["scope", "kind", "label_key", "label"][..]),
+        ("timeline_year", "scope, year", &["scope"][..]),
     ] {
         let found = sql(format!("select * from {table} where household_id = $1 order by {order}")).bind(household);
         for row in found.all(db).await.unwrap() {
@@ -535,11 +592,21 @@ async fn dump(db: &Db, household: HouseholdId) -> Vec<String> {
                     _ => row.opt_text(column).unwrap().unwrap_or_default(),
                 })
                 .collect();
-            let numbers: Vec<i64> =
-                ["version", "position", "retracted_by", "corrected_by", "records", "occurred_precision"]
-                    .iter()
-                    .filter_map(|column| row.opt_int(column).ok().flatten())
-                    .collect();
+            let numbers: Vec<i64> = [
+                "version",
+                "position",
+                "retracted_by",
+                "corrected_by",
+                "records",
+                "occurred_precision",
+                "year",
+                "m0",
+                "m1",
+                "m3",
+            ]
+            .iter()
+            .filter_map(|column| row.opt_int(column).ok().flatten())
+            .collect();
             rows.push(format!("{table} {cells:?} {numbers:?}"));
         }
     }

@@ -2,6 +2,7 @@
 
 mod ask;
 mod data;
+mod demo;
 mod healthcheck;
 mod import;
 mod logs;
@@ -57,6 +58,8 @@ enum Command {
     /// Takes in what another program kept
     #[command(subcommand)]
     Import(import::Command),
+    /// Serves a believable household to look around in: throw-away, unless a data directory or database is named
+    Demo(demo::Args),
     /// Asks a running server whether it is ready; ends with 0 if it is
     Healthcheck,
     /// Shows the settings as they hold, and where each came from
@@ -138,6 +141,7 @@ async fn answer(command: Command, effective: Effective) -> Outcome {
         Command::Export { file } => data::export(settings, &file).await,
         Command::Restore { file } => data::restore(settings, &file).await,
         Command::Import(command) => import::run(command, settings).await,
+        Command::Demo(args) => demo::run(args, &effective).await,
         Command::Healthcheck => healthcheck::ask(settings.listen),
         Command::Config => show(&effective),
     }

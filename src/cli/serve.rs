@@ -20,9 +20,25 @@ const GRACE: Duration = Duration::from_secs(60);
 pub async fn serve(settings: Settings) -> Outcome {
     let listener = listen(settings.listen).await?;
     let address = listener.local_addr()?;
-    let stop = signals()?;
+    let stop = signals(|| ())?;
     let app = App::open(settings, Clock::System).await?;
-    announce(&app, address).await?;
+    let told = match accounts::set_up_path(&app).await? {
+        Some(path) => format!(
+            "LifeOps is ready, and nobody lives here yet. Open this address to begin:\n\n    {}{path}\n",
+            origin(&app, address)
+        ),
+        None => format!("LifeOps is ready: {}/", origin(&app, address)),
+    };
+    run(app, listener, stop, &told).await
+}
+
+/// Says that it is ready, and serves until the signal.
+pub async fn run(app: App, listener: TcpListener, stop: watch::Receiver<bool>, told: &str) -> Outcome {
+    tracing::info!(listening = %listener.local_addr()?, version = env!("CARGO_PKG_VERSION"), "ready");
+    if say(told).is_err() {
+        // A server serves on, also when nobody reads what it prints.
+        tracing::warn!("the address could not be printed");
+    }
     let served = tokio::select! {
         served = web::serve(app.clone(), listener, stopped(stop.clone())) => served,
         () = too_long(stop) => {
@@ -35,7 +51,8 @@ pub async fn serve(settings: Settings) -> Outcome {
     served.map_err(|e| Failure::Told(format!("The server stopped: {e}.")))
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+/// Listens, or says what is in the way.
+pub async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|error| {
         let other = "choose another address with LIFEOPS_LISTEN or --listen";
         Failure::Told(match error.kind() {
@@ -51,24 +68,12 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
     })
 }
 
-/// Prints the address that a person opens; in an empty installation with the one-time code.
-async fn announce(app: &App, listening: SocketAddr) -> Outcome {
-    let origin = match &app.settings.base_url {
+/// What a person opens, without a path.
+pub fn origin(app: &App, listening: SocketAddr) -> String {
+    match &app.settings.base_url {
         Some(url) => url.origin(),
         None => format!("http://{}", reachable(listening)),
-    };
-    tracing::info!(%listening, version = env!("CARGO_PKG_VERSION"), "ready");
-    let told = match accounts::set_up_path(app).await? {
-        Some(path) => say(&format!(
-            "LifeOps is ready, and nobody lives here yet. Open this address to begin:\n\n    {origin}{path}\n"
-        )),
-        None => say(&format!("LifeOps is ready: {origin}/")),
-    };
-    if told.is_err() {
-        // A server serves on, also when nobody reads what it prints.
-        tracing::warn!("the address could not be printed");
     }
-    Ok(())
 }
 
 /// The address under which this machine reaches a server that listens everywhere.
@@ -81,9 +86,9 @@ fn reachable(listening: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, listening.port())
 }
 
-/// Turns true at the first signal.
+/// Turns true at the first signal. `at_once` is done before a second one ends the program.
 #[cfg(unix)]
-fn signals() -> Result<watch::Receiver<bool>, Failure> {
+pub fn signals(at_once: impl Fn() + Send + 'static) -> Result<watch::Receiver<bool>, Failure> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let (sender, receiver) = watch::channel(false);
@@ -95,6 +100,7 @@ fn signals() -> Result<watch::Receiver<bool>, Failure> {
             }
             if sender.send_replace(true) {
                 tracing::warn!("a second signal: stopping at once");
+                at_once();
                 std::process::exit(1);
             }
             tracing::info!("stopping: running requests are finished first");
@@ -103,13 +109,14 @@ fn signals() -> Result<watch::Receiver<bool>, Failure> {
     Ok(receiver)
 }
 
-/// Turns true at the first Ctrl-C.
+/// Turns true at the first Ctrl-C. `at_once` is done before a second one ends the program.
 #[cfg(not(unix))]
-fn signals() -> Result<watch::Receiver<bool>, Failure> {
+pub fn signals(at_once: impl Fn() + Send + 'static) -> Result<watch::Receiver<bool>, Failure> {
     let (sender, receiver) = watch::channel(false);
     tokio::spawn(async move {
         while tokio::signal::ctrl_c().await.is_ok() {
             if sender.send_replace(true) {
+                at_once();
                 std::process::exit(1);
             }
         }
@@ -117,7 +124,8 @@ fn signals() -> Result<watch::Receiver<bool>, Failure> {
     Ok(receiver)
 }
 
-async fn stopped(mut stop: watch::Receiver<bool>) {
+/// Returns after the first signal.
+pub async fn stopped(mut stop: watch::Receiver<bool>) {
     // The sender lives as long as the program.
     let _ = stop.wait_for(|stop| *stop).await;
 }

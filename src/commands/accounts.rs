@@ -75,10 +75,7 @@ pub enum SetUp {
 /// The one-time set-up code: always the same for one master key, so that restarts and replicas print the same. It is
 /// worth nothing once anybody has an account.
 pub fn set_up_code(app: &App) -> String {
-    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-    let secret = app.key.subkey("set-up code");
-    let letters: Vec<char> = secret.iter().take(20).map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect();
-    letters.chunks(5).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-")
+    crate::keys::typeable(&app.key.subkey("set-up code"), 4)
 }
 
 /// The path that begins this installation, while nobody has an account.

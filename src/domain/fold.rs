@@ -129,6 +129,26 @@ pub struct Marks {
     pub corrected_by: Option<i64>,
 }
 
+/// Which events of a stream tell of something that happened and still holds, given their marks: a record's beginning, a
+/// change of its facts, a note in its latest wording. What was undone is none, nor is what only says who sees the record
+/// or whether it is put away.
+pub fn happenings(facts: &[Fact], marks: &[Marks]) -> Vec<bool> {
+    let stands = |at: usize| marks.get(at).is_some_and(|marks| marks.retracted_by.is_none());
+    let is_happening = |(at, fact): (usize, &Fact)| match &fact.payload {
+        Payload::RecordCreated(_) | Payload::RecordUpdated(_) => stands(at),
+        Payload::NoteAdded(_) => marks.get(at) == Some(&Marks::default()),
+        Payload::NoteCorrected(correction) => {
+            let note = facts.iter().position(|fact| fact.event == correction.note);
+            stands(at)
+                && note.is_some_and(|note| {
+                    stands(note) && marks.get(note).is_some_and(|marks| marks.corrected_by == Some(fact.position))
+                })
+        }
+        _ => false,
+    };
+    facts.iter().enumerate().map(is_happening).collect()
+}
+
 /// The marks of every event of a stream, in its order.
 pub fn marks(facts: &[Fact]) -> Vec<Marks> {
     let holds = holding(facts);

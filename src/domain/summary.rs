@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{Fact, Payload};
+use super::event::Payload;
 use super::field::{FieldType, FieldValue};
 use super::money::{Amount, Reading};
 use super::record::FieldChange;
 use super::text::NoteText;
+use super::when::Occurred;
 
 /// A stream's latest happening in words, for lists.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -36,10 +37,10 @@ pub struct Summary {
 
 impl Summary {
     /// The summary of one event.
-    pub fn of(fact: &Fact, changes: &[FieldChange]) -> Self {
+    pub fn of(payload: &Payload, occurred: Occurred, changes: &[FieldChange]) -> Self {
         let mut summary = Self {
-            kind: fact.payload.kind().to_owned(),
-            occurred: fact.occurred.to_string(),
+            kind: payload.kind().to_owned(),
+            occurred: occurred.to_string(),
             text: String::new(),
             old: None,
             new: None,
@@ -47,7 +48,7 @@ impl Summary {
             amount: None,
             reading: None,
         };
-        match &fact.payload {
+        match payload {
             Payload::NoteAdded(note) => {
                 summary.text = NoteText::heading(note.text.as_str());
                 summary.amount = note.amount;

@@ -175,6 +175,11 @@ impl Occurred {
         self.from.year()
     }
 
+    /// The month, 1 to 12; none if only the year is known.
+    pub fn month(self) -> Option<i8> {
+        (self.precision > Precision::Year).then(|| self.from.month())
+    }
+
     /// The first minute it can have been, as `YYYY-MM-DDThh:mm`: sorts as text.
     pub fn from_key(self) -> String {
         minute(self.from)

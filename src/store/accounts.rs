@@ -109,7 +109,8 @@ pub async fn list(db: &Db) -> Result<Vec<Membership>, DbError> {
     rows.iter().map(member).collect()
 }
 
-fn member(row: &Row) -> Result<Membership, DbError> {
+/// A membership from its row.
+pub(super) fn member(row: &Row) -> Result<Membership, DbError> {
     Ok(Membership {
         account: AccountId(row.uuid("account_id")?),
         household: HouseholdId(row.uuid("household_id")?),

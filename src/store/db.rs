@@ -8,22 +8,32 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::Arguments;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
+use sqlx::{Arguments, Connection as _, Executor as _};
 use time::OffsetDateTime;
 
 use crate::domain::instant::Instant;
 
+mod direct;
 mod meter;
 mod row;
 mod value;
 
+pub use direct::Cells;
 pub use meter::Meter;
 pub use row::{Row, bad};
 pub use value::Value;
+
+use direct::Readers;
+
+/// For how long a connection to PostgreSQL that rests is taken to be alive.
+const TRUSTED: Duration = Duration::from_secs(1);
+
+/// How long a statement waits for a connection.
+const WAITING: Duration = Duration::from_secs(30);
 
 /// The target under which the driver logs statements.
 pub const STATEMENTS: &str = "sqlx";
@@ -46,13 +56,15 @@ pub struct Db {
 
 /// A database's connections.
 #[derive(Clone, Debug)]
-pub enum Pools {
+pub(super) enum Pools {
     /// SQLite: one connection that writes, some that read; reads never wait for writes.
     Sqlite {
         /// The one writer.
         writer: SqlitePool,
-        /// Connections that may only read.
+        /// Connections that may only read, for transactions that see one state throughout.
         readers: SqlitePool,
+        /// And for everything else that is read.
+        direct: Readers,
     },
     /// PostgreSQL: one pool.
     Postgres(PgPool),
@@ -91,6 +103,9 @@ pub enum DbError {
     /// Anything else the engine said.
     #[error("database: {0}")]
     Engine(#[source] sqlx::Error),
+    /// Anything that SQLite said to a direct reader.
+    #[error("database: {0}")]
+    Reading(#[from] rusqlite::Error),
     /// A migration failed.
     #[error("migration: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
@@ -144,6 +159,11 @@ impl Sql {
         &self.text
     }
 
+    /// The values bound so far, in order.
+    pub fn values(&self) -> &[Value] {
+        &self.values
+    }
+
     /// The same statement under `explain`: how the engine means to run it. Both engines answer in lines.
     pub fn explained(mut self, engine: Engine) -> Self {
         let prefix = match engine {
@@ -160,6 +180,7 @@ impl Sql {
         let on = on.into();
         let meter = on.meter().clone();
         let found = match on.target() {
+            Target::Direct(readers) => readers.one(self.clone()).await?,
             Target::SqlitePool(pool) => rows(self.sqlite()?.fetch_all(pool).await?, Row::Sqlite),
             Target::SqliteTx(tx) => rows(self.sqlite()?.fetch_all(&mut **tx).await?, Row::Sqlite),
             Target::PgPool(pool) => rows(self.postgres()?.fetch_all(pool).await?, Row::Postgres),
@@ -175,6 +196,7 @@ impl Sql {
         let on = on.into();
         let meter = on.meter().clone();
         let found = match on.target() {
+            Target::Direct(readers) => readers.one(self.clone()).await?.into_iter().next(),
             Target::SqlitePool(pool) => self.sqlite()?.fetch_optional(pool).await?.map(Row::Sqlite),
             Target::SqliteTx(tx) => self.sqlite()?.fetch_optional(&mut **tx).await?.map(Row::Sqlite),
             Target::PgPool(pool) => self.postgres()?.fetch_optional(pool).await?.map(Row::Postgres),
@@ -195,6 +217,9 @@ impl Sql {
         let on = on.into().writing();
         let meter = on.meter().clone();
         let touched = match on.target() {
+            Target::Direct(_) => {
+                return Err(DbError::Engine(sqlx::Error::Protocol("a reader was to write".to_owned())));
+            }
             Target::SqlitePool(pool) => self.sqlite()?.execute(pool).await?.rows_affected(),
             Target::SqliteTx(tx) => self.sqlite()?.execute(&mut **tx).await?.rows_affected(),
             Target::PgPool(pool) => self.postgres()?.execute(pool).await?.rows_affected(),
@@ -298,6 +323,7 @@ impl<'a> From<&'a mut Tx> for On<'a> {
 }
 
 enum Target<'a> {
+    Direct(&'a Readers),
     SqlitePool(&'a SqlitePool),
     SqliteTx(&'a mut sqlx::Transaction<'static, sqlx::Sqlite>),
     PgPool(&'a PgPool),
@@ -322,7 +348,7 @@ impl<'a> On<'a> {
     fn target(self) -> Target<'a> {
         match self {
             Self::Reading(db) => match &db.pools {
-                Pools::Sqlite { readers, .. } => Target::SqlitePool(readers),
+                Pools::Sqlite { direct, .. } => Target::Direct(direct),
                 Pools::Postgres(pool) => Target::PgPool(pool),
             },
             Self::Writing(db) => match &db.pools {
@@ -387,17 +413,18 @@ impl Db {
             .max_connections(1)
             .idle_timeout(None)
             .max_lifetime(None)
-            .acquire_timeout(Duration::from_secs(30))
+            .acquire_timeout(WAITING)
             .connect_with(options.clone())
             .await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(4)
             .idle_timeout(None)
             .max_lifetime(None)
-            .acquire_timeout(Duration::from_secs(30))
+            .acquire_timeout(WAITING)
             .connect_with(options.pragma("query_only", "on"))
             .await?;
-        Ok(Self { pools: Pools::Sqlite { writer, readers }, meter: Meter::default() })
+        let direct = Readers::new(path);
+        Ok(Self { pools: Pools::Sqlite { writer, readers, direct }, meter: Meter::default() })
     }
 
     /// Connects to a PostgreSQL database.
@@ -407,7 +434,25 @@ impl Db {
         sqlx::ConnectOptions::connect(&options).await?;
         let pool = PgPoolOptions::new()
             .max_connections(connections)
-            .acquire_timeout(Duration::from_secs(30))
+            // A connection that was in use a moment ago is taken to be alive: asking first would double every question.
+            .test_before_acquire(false)
+            .after_connect(|connection, _| {
+                Box::pin(async move {
+                    // Every statement here finds its rows by the same index whatever its values are: planning anew for
+                    // each set of values, or compiling, takes several times as long as the statement itself.
+                    connection.execute("set plan_cache_mode = force_generic_plan; set jit = off").await?;
+                    Ok(())
+                })
+            })
+            .before_acquire(|connection, rested| {
+                Box::pin(async move {
+                    if rested.idle_for > TRUSTED {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
+            .acquire_timeout(WAITING)
             .connect_with(options)
             .await?;
         Ok(Self { pools: Pools::Postgres(pool), meter: Meter::default() })
@@ -441,6 +486,42 @@ impl Db {
         Ok(())
     }
 
+    /// Runs several statements that read, one after the other on one connection, and returns the rows of each. What is
+    /// committed between them shows in the later ones.
+    ///
+    /// # Errors
+    /// If one of them fails.
+    pub async fn together<const N: usize>(&self, statements: [Sql; N]) -> Result<[Vec<Row>; N], DbError> {
+        let found = self.one_by_one(statements.into()).await?;
+        found.try_into().map_err(|_| DbError::Engine(sqlx::Error::RowNotFound))
+    }
+
+    /// [`Self::together`], for as many statements as it takes.
+    ///
+    /// # Errors
+    /// If one of them fails.
+    pub async fn one_by_one(&self, statements: Vec<Sql>) -> Result<Vec<Vec<Row>>, DbError> {
+        statements.iter().try_for_each(Sql::check)?;
+        if statements.is_empty() {
+            return Ok(Vec::new());
+        }
+        let found = match &self.pools {
+            Pools::Sqlite { direct, .. } => direct.all(statements.clone()).await?,
+            Pools::Postgres(pool) => {
+                let mut connection = pool.acquire().await?;
+                let mut found = Vec::with_capacity(statements.len());
+                for statement in &statements {
+                    found.push(rows(statement.postgres()?.fetch_all(&mut *connection).await?, Row::Postgres));
+                }
+                found
+            }
+        };
+        for (statement, rows) in statements.iter().zip(&found) {
+            self.meter.count(statement, rows.len());
+        }
+        Ok(found)
+    }
+
     /// Begins a transaction that writes. On SQLite it takes the write lock at once (`begin immediate`).
     pub async fn begin(&self) -> Result<Tx, DbError> {
         let open = match &self.pools {
@@ -464,7 +545,8 @@ impl Db {
     /// Closes every connection and waits until they are gone.
     pub async fn close(&self) {
         match &self.pools {
-            Pools::Sqlite { writer, readers } => {
+            Pools::Sqlite { writer, readers, direct } => {
+                direct.close().await;
                 readers.close().await;
                 writer.close().await;
             }

@@ -51,7 +51,7 @@ pub async fn field_history(
                e.event_id, e.kind, e.payload_version, e.payload, e.recorded_at, m.name as actor_name, s.retracted_by
         from record_change as c
         join record_events as e on e.household_id = c.household_id and e.position = c.position
-        join record_entry as s
+        join timeline_entry as s
             on s.household_id = c.household_id and s.record_id = c.record_id and s.version = c.version
         left join member as m on m.household_id = e.household_id and m.id = e.actor_id
         where c.household_id = $1 and c.record_id = $2 and c.field = $3 and c.position < $4

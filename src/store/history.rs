@@ -12,8 +12,8 @@ use crate::domain::verbs::Wording;
 use crate::domain::when::Occurred;
 use crate::error::{Error, Result};
 
-use super::db::{Db, Row, sql};
-use super::views;
+use super::db::{Db, Row, Sql, Value, sql};
+use super::views::{self, RecordView};
 
 /// How many events a page of the story has.
 pub const PAGE: usize = 25;
@@ -87,6 +87,8 @@ pub struct HistoryEntry {
 /// A page of the story.
 #[derive(Clone, Debug)]
 pub struct HistoryPage {
+    /// The record, as it was found with its story.
+    pub view: RecordView,
     /// The events, latest happening first.
     pub entries: Vec<HistoryEntry>,
     /// The page in front.
@@ -97,41 +99,31 @@ pub struct HistoryPage {
     pub total: i64,
 }
 
-/// A page of a record's story.
+/// A record with a page of its story.
 ///
 /// # Errors
 /// [`Error::NotFound`] if the record is not the member's to see.
 pub async fn history(db: &Db, actor: &Actor, record: RecordId, cursor: &Cursor, page: usize) -> Result<HistoryPage> {
-    let view = views::record(db, actor, record).await?;
     let (edge, forward) = match cursor {
         Cursor::Newest => (Place { from: "9999-99".into(), precision: 0, position: 0 }, true),
         Cursor::Before(place) => (place.clone(), true),
         Cursor::After(place) => (place.clone(), false),
     };
     let (side, order) = if forward { ("<", "desc") } else { (">", "asc") };
-    let rows = sql(format!(
-        "select page.version, page.occurred_from, page.occurred_precision, page.retracted_by, page.corrected_by,
-                e.position, e.event_id, e.kind, e.payload_version, e.payload, e.via, e.batch_id, e.occurred,
-                e.recorded_at, m.name as actor_name
-         from (select * from record_entry
-               where household_id = $1 and record_id = $2
-                 and (occurred_from, occurred_precision, position) {side} ($3, $4, $5)
-               order by occurred_from {order}, occurred_precision {order}, position {order}
-               limit $6) as page
-         join record_events as e on e.household_id = page.household_id and e.position = page.position
-         left join member as m on m.household_id = e.household_id and m.id = e.actor_id
-         order by page.occurred_from {order}, page.occurred_precision {order}, page.position {order}"
-    ))
-    .bind(actor.household)
-    .bind(record)
-    .bind(&edge.from)
-    .bind(edge.precision)
-    .bind(edge.position)
-    .bind(i64::try_from(page).unwrap_or(i64::MAX - 1) + 1)
-    .all(db)
-    .await?;
+    let entries = format!(
+        "select s.* from timeline_entry as s
+         where s.household_id = $1 and s.record_id = $3 and {SEEN}
+           and (s.occurred_from, s.occurred_precision, s.position) {side} ($4, $5, $6)
+         order by s.occurred_from {order}, s.occurred_precision {order}, s.position {order}
+         limit {}",
+        page.saturating_add(1)
+    );
+    let values: [Value; 3] = [edge.from.into(), edge.precision.into(), edge.position.into()];
+    let [story, changes] = statements(actor, record, &entries, order, &values);
+    let [view, mut rows, changes] = db.together([views::record_statement(actor, record), story, changes]).await?;
+    let view = views::read_record(view.first())?;
     let more = rows.len() > page;
-    let mut rows: Vec<Row> = rows.into_iter().take(page).collect();
+    rows.truncate(page);
     if !forward {
         rows.reverse();
     }
@@ -150,10 +142,11 @@ pub async fn history(db: &Db, actor: &Actor, record: RecordId, cursor: &Cursor, 
         (false, _) => (more, true),
     };
     Ok(HistoryPage {
-        entries: entries(db, actor, record, &rows).await?,
+        entries: read(db, actor, record, &rows, &changes).await?,
         newer: first.filter(|_| has_newer).map(Cursor::After),
         older: last.filter(|_| has_older).map(Cursor::Before),
         total: view.state.version,
+        view,
     })
 }
 
@@ -162,43 +155,68 @@ pub async fn history(db: &Db, actor: &Actor, record: RecordId, cursor: &Cursor, 
 /// # Errors
 /// [`Error::NotFound`] if the record is not the member's to see or has no such event.
 pub async fn entry(db: &Db, actor: &Actor, record: RecordId, event: EventId) -> Result<HistoryEntry> {
-    views::record(db, actor, record).await?;
-    let rows = sql("
-        select s.version, s.occurred_from, s.occurred_precision, s.retracted_by, s.corrected_by,
-               e.position, e.event_id, e.kind, e.payload_version, e.payload, e.via, e.batch_id, e.occurred,
-               e.recorded_at, m.name as actor_name
-        from record_events as e
-        join record_entry as s
-            on s.household_id = e.household_id and s.record_id = e.record_id and s.version = e.version
-        left join member as m on m.household_id = e.household_id and m.id = e.actor_id
-        where e.household_id = $1 and e.event_id = $3 and e.record_id = $2")
-    .bind(actor.household)
-    .bind(record)
-    .bind(event)
-    .all(db)
-    .await?;
-    entries(db, actor, record, &rows).await?.pop().ok_or(Error::NotFound)
+    let entries = format!(
+        "select s.* from record_events as e
+         join timeline_entry as s
+             on s.household_id = e.household_id and s.record_id = e.record_id and s.version = e.version
+         where e.household_id = $1 and e.event_id = $4 and e.record_id = $3 and {SEEN}"
+    );
+    let [story, changes] = db.together(statements(actor, record, &entries, "desc", &[event.into()])).await?;
+    read(db, actor, record, &story, &changes).await?.pop().ok_or(Error::NotFound)
 }
 
-async fn entries(db: &Db, actor: &Actor, record: RecordId, rows: &[Row]) -> Result<Vec<HistoryEntry>> {
-    let mut positions = Vec::with_capacity(rows.len());
+/// The condition under which the member (`$2`) sees the record (`$3`) of the household (`$1`).
+const SEEN: &str = "exists (select 1 from record_view as v
+                            where v.household_id = $1 and v.id = $3
+                              and (v.visibility = 'household' or (v.visibility = 'private' and v.owner_id = $2)))";
+
+/// Of some entries: the events, and what each changed. The entries are selected again
+/// in the second, so that both can be asked at once.
+fn statements(actor: &Actor, record: RecordId, entries: &str, order: &str, values: &[Value]) -> [Sql; 2] {
+    let story = format!(
+        "select page.version, page.occurred_from, page.occurred_precision, page.retracted_by, page.corrected_by,
+                e.position, e.event_id, e.kind, e.payload_version, e.payload, e.via, e.batch_id, e.occurred,
+                e.recorded_at, m.name as actor_name
+         from ({entries}) as page
+         cross join record_events as e
+         left join member as m on m.household_id = e.household_id and m.id = e.actor_id
+         where e.household_id = page.household_id and e.position = page.position
+         order by page.occurred_from {order}, page.occurred_precision {order}, page.position {order}"
+    );
+    let changes = format!(
+        "select c.position, c.field, c.label, c.old_value, c.new_value, c.effective, c.in_force
+         from ({entries}) as page
+         cross join record_change as c
+         where c.household_id = page.household_id and c.record_id = page.record_id and c.position = page.position
+         order by c.position, c.field"
+    );
+    [story, changes]
+        .map(|text| sql(text).bind(actor.household).bind(actor.member).bind(record).bind_all(values.iter().cloned()))
+}
+
+async fn read(db: &Db, actor: &Actor, record: RecordId, rows: &[Row], changes: &[Row]) -> Result<Vec<HistoryEntry>> {
+    let mut changes = changes_by_position(changes)?;
+    let mut payloads = Vec::with_capacity(rows.len());
+    let mut corrections = Vec::new();
     let mut marking = Vec::new();
     for row in rows {
-        positions.push(row.int("position")?);
         marking.extend(row.opt_int("retracted_by")?);
         marking.extend(row.opt_int("corrected_by")?);
-    }
-    let mut changes = changes_at(db, actor, record, &positions).await?;
-    let marks = marks_at(db, actor, &marking).await?;
-    let mut entries = Vec::with_capacity(rows.len());
-    for row in rows {
         let position = row.int("position")?;
         let payload = Payload::decode(&row.text("kind")?, row.int("payload_version")?, &row.bytes("payload")?)
             .map_err(|problem| Error::internal(format!("event {position}: {problem}")))?;
+        if let Payload::NoteCorrected(correction) = &payload {
+            corrections.push((correction.note, row.int("version")?));
+        }
+        payloads.push(payload);
+    }
+    let marks = marks_at(db, actor, &marking).await?;
+    let mut reworded = super::wordings::wordings_before(db, actor, record, &corrections).await?.into_iter();
+    let mut entries = Vec::with_capacity(rows.len());
+    for (row, payload) in rows.iter().zip(payloads) {
+        let position = row.int("position")?;
         let reworded = match &payload {
-            Payload::NoteCorrected(correction) => {
-                super::wordings::wording_before(db, actor, record, correction.note, row.int("version")?).await?
-            }
+            Payload::NoteCorrected(_) => reworded.next().flatten(),
             _ => None,
         };
         entries.push(HistoryEntry {
@@ -241,67 +259,52 @@ pub(super) fn change(row: &Row) -> Result<FieldChange> {
     })
 }
 
-fn placeholders(first: usize, count: usize) -> String {
-    (first..first + count).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ")
-}
-
-async fn changes_at(
-    db: &Db,
-    actor: &Actor,
-    record: RecordId,
-    positions: &[i64],
-) -> Result<HashMap<i64, Vec<FieldChange>>> {
+fn changes_by_position(rows: &[Row]) -> Result<HashMap<i64, Vec<FieldChange>>> {
     let mut found: HashMap<i64, Vec<FieldChange>> = HashMap::new();
-    for chunk in positions.chunks(500) {
-        let rows = sql(format!(
-            "select position, field, label, old_value, new_value, effective, in_force from record_change
-             where household_id = $1 and record_id = $2 and position in ({})
-             order by position, field",
-            placeholders(3, chunk.len())
-        ))
-        .bind(actor.household)
-        .bind(record)
-        .bind_all(chunk.iter().copied())
-        .all(db)
-        .await?;
-        for row in &rows {
-            let change = replaced(change(row)?);
-            if !change.key.starts_with("note:") {
-                found.entry(row.int("position")?).or_default().push(change);
-            }
+    for row in rows {
+        let change = replaced(change(row)?);
+        if !change.key.starts_with("note:") {
+            found.entry(row.int("position")?).or_default().push(change);
         }
     }
     Ok(found)
 }
 
+/// What undid or corrected entries, by its position. Few entries have such a mark.
 async fn marks_at(db: &Db, actor: &Actor, positions: &[i64]) -> Result<HashMap<i64, Mark>> {
     let mut marks = HashMap::new();
     for chunk in positions.chunks(500) {
+        // A power of two, the last one said again: few different texts, so that each stays prepared.
+        let count = chunk.len().next_power_of_two();
+        let padded = chunk.iter().chain(std::iter::repeat(&chunk[chunk.len() - 1])).take(count);
+        let places = (2..count + 2).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ");
         let rows = sql(format!(
             "select e.position, e.event_id, e.kind, e.payload_version, e.payload, e.recorded_at, m.name as actor_name
              from record_events as e
              left join member as m on m.household_id = e.household_id and m.id = e.actor_id
-             where e.household_id = $1 and e.position in ({})",
-            placeholders(2, chunk.len())
+             where e.household_id = $1 and e.position in ({places})"
         ))
         .bind(actor.household)
-        .bind_all(chunk.iter().copied())
+        .bind_all(padded.copied())
         .all(db)
         .await?;
         for row in &rows {
-            let payload = Payload::decode(&row.text("kind")?, row.int("payload_version")?, &row.bytes("payload")?);
-            let reason = match payload {
-                Ok(Payload::EventRetracted(EventRetracted { reason, .. })) => reason.map(|reason| reason.to_string()),
-                _ => None,
-            };
-            let mark = Mark {
-                event: EventId(row.uuid("event_id")?),
-                by_name: row.opt_text("actor_name")?,
-                at: row.instant("recorded_at")?,
-                reason,
-            };
-            marks.insert(row.int("position")?, mark);
+            marks.insert(row.int("position")?, mark(row)?);
         }
     }
     Ok(marks)
+}
+
+fn mark(row: &Row) -> Result<Mark> {
+    let payload = Payload::decode(&row.text("kind")?, row.int("payload_version")?, &row.bytes("payload")?);
+    let reason = match payload {
+        Ok(Payload::EventRetracted(EventRetracted { reason, .. })) => reason.map(|reason| reason.to_string()),
+        _ => None,
+    };
+    Ok(Mark {
+        event: EventId(row.uuid("event_id")?),
+        by_name: row.opt_text("actor_name")?,
+        at: row.instant("recorded_at")?,
+        reason,
+    })
 }

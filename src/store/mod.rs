@@ -16,5 +16,6 @@ pub mod projection; // the read model's rows, from the fold
 pub mod sessions; // signed-in browsers
 pub mod streams; // a stream's facts
 pub mod submissions; // accepted forms, by idempotency key
+pub mod timeline; // what happened in the household
 pub mod views; // what pages read
 pub mod wordings; // how notes read, now and before

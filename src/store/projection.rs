@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use crate::domain::access::Actor;
 use crate::domain::event::{Event, Fact, Payload};
-use crate::domain::fold::{fold_again, marks};
+use crate::domain::fold::{fold_again, happenings, marks};
 use crate::domain::ids::{HouseholdId, RecordId};
 use crate::domain::instant::Instant;
 use crate::domain::record::{self, FieldChange, Record};
@@ -18,15 +18,16 @@ use super::db::{Row, Tx, sql};
 use super::streams;
 
 mod rows;
+mod timeline;
 
-use rows::{count_labels, write_changes, write_entry, write_marks, write_tags, write_view};
+use rows::{count_labels, scope, write_changes, write_tags, write_view};
 
 /// The name under which the projections' version is kept.
 pub const NAME: &str = "records";
 
 /// Every projection table, children first: what a rebuild empties and `verify` compares.
 pub const TABLES: &[&str] =
-    &["label_count", "record_change", "record_entry", "record_tag", "external_ref", "record_view"];
+    &["timeline_year", "timeline_entry", "label_count", "record_change", "record_tag", "external_ref", "record_view"];
 
 /// A record's row in `record_view`.
 #[derive(Clone, PartialEq, Debug)]
@@ -54,12 +55,11 @@ impl View {
     /// # Errors
     /// If the row was written by another fold.
     pub fn read(row: &Row) -> Result<Self> {
-        let json = |column: &str| row.text(column);
         Ok(Self {
             record: RecordId(row.uuid("id")?),
-            state: serde_json::from_str(&json("state")?).map_err(Error::internal)?,
+            state: row.json("state")?,
             position: row.int("position")?,
-            summary: serde_json::from_str(&json("summary")?).map_err(Error::internal)?,
+            summary: row.json("summary")?,
             created_at: row.instant("created_at")?,
             changed_at: row.instant("changed_at")?,
         })
@@ -90,7 +90,7 @@ impl Projector {
         let fact = event.fact().map_err(Error::internal)?;
         let before = self.view(tx, event, &fact).await?;
         let (state, changes) = self.step(tx, event, &fact, before.as_ref()).await?;
-        let summary = Summary::of(&fact, &changes);
+        let summary = Summary::of(&fact.payload, fact.occurred, &changes);
         let view = View {
             record: event.record,
             state,
@@ -100,7 +100,11 @@ impl Projector {
             changed_at: event.recorded,
         };
         write_view(tx, event.household, &view, before.is_none()).await?;
-        write_entry(tx, event, &fact).await?;
+        let scopes = (before.as_ref().and_then(|view| scope(event.household, view)), scope(event.household, &view));
+        if before.is_some() {
+            timeline::move_scope(tx, event.household, event.record, scopes).await?;
+        }
+        timeline::enter(tx, event, &fact, scopes.1).await?;
         write_changes(tx, event, &changes).await?;
         write_tags(tx, event.household, before.as_ref(), &view).await?;
         count_labels(tx, event.household, before.as_ref(), &view).await?;
@@ -137,13 +141,16 @@ impl Projector {
         }
         let mut facts = streams::facts(&mut *tx, event.household, event.record).await?;
         facts.retain(|known| known.version <= fact.version);
-        let marked = (marks(facts.get(..facts.len() - 1).unwrap_or_default()), marks(&facts));
-        for (at, known) in facts.iter().enumerate() {
-            let (old, new) =
-                (marked.0.get(at).copied().unwrap_or_default(), marked.1.get(at).copied().unwrap_or_default());
-            // The retraction's own entry is written after this, and bears no mark yet.
-            if old != new && known.version < fact.version {
-                write_marks(tx, event, known.version, new).await?;
+        let earlier = facts.get(..facts.len() - 1).unwrap_or_default();
+        let marked = (marks(earlier), marks(&facts));
+        let happened = (happenings(earlier, &marked.0), happenings(&facts, &marked.1));
+        // The retraction's own entry is written after this, and bears no mark yet.
+        for (at, known) in earlier.iter().enumerate() {
+            let old = (marked.0.get(at).copied().unwrap_or_default(), happened.0.get(at) == Some(&true));
+            let new = (marked.1.get(at).copied().unwrap_or_default(), happened.1.get(at) == Some(&true));
+            if old != new {
+                let scope = scope(event.household, view);
+                timeline::mark(tx, event, known, new.0, (old.1, new.1), scope).await?;
             }
         }
         fold_again(&view.state, &facts)

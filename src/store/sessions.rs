@@ -1,10 +1,12 @@
 //! Sessions in the database. The library's own store keeps ids in clear, knows no member, reads and writes through one
 //! pool, and its upsert brings a session back that was just signed out. This wrapper keeps a digest of the id instead
-//! of the id; reads through the readers and writes through the writer; and gives every session a `member_session` row
-//! that the library's row refers to, so that the database itself refuses a session whose row is gone.
+//! of the id; reads a session together with the member behind it; writes through the writer; and gives every session a
+//! `member_session` row that the library's row refers to, so that the database itself refuses a session whose row is
+//! gone.
 //!
 //! Whether a session still counts is judged here, by the application's clock: the library's own date only cleans up.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -16,6 +18,7 @@ use tower_sessions::session::{Id, Record};
 use tower_sessions::session_store::{Error as StoreError, Result as StoreResult};
 use tower_sessions_sqlx_store::{PostgresStore, SqliteStore};
 
+use super::accounts::{self, Membership};
 use super::db::{Db, DbError, Pools, Row, sql};
 use crate::app::Clock;
 use crate::domain::ids::{AccountId, HouseholdId, MemberId};
@@ -26,6 +29,24 @@ pub const OPENED: &str = "opened";
 
 /// Under which key a loaded session says when it was last used, in microseconds; it is never saved.
 pub const SEEN: &str = "seen";
+
+tokio::task_local! {
+    /// The membership behind the session that this request loaded: read together with it, so that the session layer need
+    /// not ask again.
+    static BEHIND: RefCell<Option<Membership>>;
+}
+
+/// Runs a request in such a way that [`behind`] remembers the membership of the session that it loads.
+pub async fn remembering<F: Future>(request: F) -> F::Output {
+    BEHIND.scope(RefCell::default(), request).await
+}
+
+/// The membership that was read with this request's session, if it is the account's. It is given once: whoever asks again,
+/// perhaps after having changed it, reads it again.
+pub fn behind(account: AccountId) -> Option<Membership> {
+    let membership = BEHIND.try_with(RefCell::take).ok().flatten()?;
+    (membership.account == account).then_some(membership)
+}
 
 /// Whose session it is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -148,15 +169,26 @@ impl Sessions {
         Ok(())
     }
 
-    async fn last_seen(&self, key: &str) -> Result<Option<Instant>, DbError> {
+    /// A session that still counts, with the member behind it, in one statement: every page of a member begins here.
+    async fn find(&self, key: &str) -> Result<Option<Row>, DbError> {
         let now = self.clock.now();
-        let row = sql("select last_seen from member_session where id = $1 and last_seen > $2 and created_at > $3")
-            .bind(key)
-            .bind(now.plus_seconds(-seconds(self.idle)))
-            .bind(now.plus_seconds(-seconds(self.max)))
-            .optional(&self.db)
-            .await?;
-        row.map(|row| row.instant("last_seen")).transpose()
+        sql("select s.last_seen, t.data,
+                    account.id as account_id, account.email, account.zone, account.session_epoch,
+                    member.household_id, member.id as member_id, member.name, member.role, member.disabled,
+                    member.joined_at, household.name as household_name
+               from member_session as s
+               join tower_sessions as t on t.id = s.id
+               join account on account.id = s.account_id
+               left join member on member.account_id = account.id and not member.disabled
+               left join household on household.id = member.household_id
+              where s.id = $1 and s.last_seen > $2 and s.created_at > $3
+              order by member.joined_at, member.household_id
+              limit 1")
+        .bind(key)
+        .bind(now.plus_seconds(-seconds(self.idle)))
+        .bind(now.plus_seconds(-seconds(self.max)))
+        .optional(&self.db)
+        .await
     }
 
     async fn exists(&self, key: &str) -> Result<bool, DbError> {
@@ -186,14 +218,6 @@ impl Sessions {
         sql("delete from member_session where id = $1").bind(key).run(&self.db).await?;
         Ok(())
     }
-
-    fn writing(&self) -> StoreResult<Inner> {
-        Inner::new(&self.db, true)
-    }
-
-    fn reading(&self) -> StoreResult<Inner> {
-        Inner::new(&self.db, false)
-    }
 }
 
 #[async_trait]
@@ -206,7 +230,7 @@ impl SessionStore for Sessions {
             record.id = Id::default();
         }
         let mut kept = kept(record);
-        let created = match self.writing()? {
+        let created = match Inner::new(&self.db)? {
             Inner::Sqlite(store) => store.create(&mut kept).await,
             Inner::Postgres(store) => store.create(&mut kept).await,
         };
@@ -218,7 +242,7 @@ impl SessionStore for Sessions {
 
     async fn save(&self, record: &Record) -> StoreResult<()> {
         let kept = kept(record);
-        let saved = match self.writing()? {
+        let saved = match Inner::new(&self.db)? {
             Inner::Sqlite(store) => store.save(&kept).await,
             Inner::Postgres(store) => store.save(&kept).await,
         };
@@ -230,17 +254,18 @@ impl SessionStore for Sessions {
     }
 
     async fn load(&self, id: &Id) -> StoreResult<Option<Record>> {
-        let Some(seen) = self.last_seen(&key(id)).await.map_err(failed)? else { return Ok(None) };
-        let hashed = digest(id);
-        let found = match self.reading()? {
-            Inner::Sqlite(store) => store.load(&hashed).await?,
-            Inner::Postgres(store) => store.load(&hashed).await?,
-        };
-        Ok(found.map(|mut record| {
-            record.id = *id;
-            record.data.insert(SEEN.to_owned(), seen.micros().into());
-            record
-        }))
+        let Some(row) = self.find(&key(id)).await.map_err(failed)? else { return Ok(None) };
+        let seen = row.instant("last_seen").map_err(failed)?;
+        if row.opt_uuid("member_id").map_err(failed)?.is_some() {
+            let membership = accounts::member(&row).map_err(failed)?;
+            // Outside of a request there is nobody to tell.
+            let _ = BEHIND.try_with(|behind| behind.replace(Some(membership)));
+        }
+        let data = row.bytes("data").map_err(failed)?;
+        let mut record: Record = rmp_serde::from_slice(&data).map_err(|e| StoreError::Decode(e.to_string()))?;
+        record.id = *id;
+        record.data.insert(SEEN.to_owned(), seen.micros().into());
+        Ok(Some(record))
     }
 
     async fn delete(&self, id: &Id) -> StoreResult<()> {
@@ -264,17 +289,16 @@ fn seconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// The library's store, on the right pool.
+/// The library's store, where it writes.
 enum Inner {
     Sqlite(SqliteStore),
     Postgres(PostgresStore),
 }
 
 impl Inner {
-    fn new(db: &Db, writes: bool) -> StoreResult<Self> {
+    fn new(db: &Db) -> StoreResult<Self> {
         match db.pools() {
-            Pools::Sqlite { writer, .. } if writes => Ok(Self::Sqlite(SqliteStore::new(writer.clone()))),
-            Pools::Sqlite { readers, .. } => Ok(Self::Sqlite(SqliteStore::new(readers.clone()))),
+            Pools::Sqlite { writer, .. } => Ok(Self::Sqlite(SqliteStore::new(writer.clone()))),
             Pools::Postgres(pool) => PostgresStore::new(pool.clone())
                 .with_schema_name("public")
                 .and_then(|store| store.with_table_name("tower_sessions"))

@@ -1,15 +1,18 @@
 //! What pages read of records: one record, the list, suggestions. Every function begins with who asks; what is not
 //! theirs is not found.
 
+use serde::Deserialize;
+
 use crate::domain::access::{Actor, Visibility};
 use crate::domain::ids::{MemberId, RecordId};
 use crate::domain::instant::Instant;
 use crate::domain::record::Record;
 use crate::domain::summary::Summary;
-use crate::domain::text::fold;
+use crate::domain::text::{Tag, fold};
+use crate::domain::when::Occurred;
 use crate::error::{Error, Result};
 
-use super::db::{Db, On, Row, Sql, sql};
+use super::db::{Db, On, Row, Sql, bad, sql};
 use super::projection::View;
 
 /// The condition under which a member sees a row of `record_view`: `$1` is the household, `$2` the member.
@@ -74,8 +77,13 @@ impl RecordView {
 /// # Errors
 /// [`Error::NotFound`] if there is none, or it is not theirs to see.
 pub async fn record<'a>(on: impl Into<On<'a>>, actor: &Actor, id: RecordId) -> Result<RecordView> {
+    read_record(record_statement(actor, id).optional(on).await?.as_ref())
+}
+
+/// What [`record`] asks.
+pub(super) fn record_statement(actor: &Actor, id: RecordId) -> Sql {
     // The name of who deleted it comes from the same query: the state's own JSON names the member.
-    let row = sql(format!(
+    sql(format!(
         "select v.id, v.state, v.position, v.summary, v.created_at, v.changed_at, o.name as owner_name,
                 d.name as deleted_by_name
          from record_view as v
@@ -88,10 +96,12 @@ pub async fn record<'a>(on: impl Into<On<'a>>, actor: &Actor, id: RecordId) -> R
     .bind(actor.household)
     .bind(actor.member)
     .bind(id)
-    .optional(on)
-    .await?
-    .ok_or(Error::NotFound)?;
-    let mut view = RecordView::read(&row)?;
+}
+
+/// What [`record`] makes of the answer.
+pub(super) fn read_record(row: Option<&Row>) -> Result<RecordView> {
+    let row = row.ok_or(Error::NotFound)?;
+    let mut view = RecordView::read(row)?;
     view.deleted_by_name = row.opt_text("deleted_by_name")?.unwrap_or_default();
     Ok(view)
 }
@@ -124,17 +134,82 @@ pub const PAGE: usize = 50;
 /// How far lists count: beyond it is "more than 1,000".
 pub const COUNTED: i64 = 1000;
 
+/// A record as lists show it: what the row of a list needs, and no more.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// The record.
+    pub id: RecordId,
+    /// The position of its latest event.
+    pub position: i64,
+    /// What it is called.
+    pub title: String,
+    /// What kind of thing it is.
+    pub category: Option<String>,
+    /// Who sees it.
+    pub visibility: Visibility,
+    /// When it began.
+    pub begun: Occurred,
+    /// Its labels.
+    pub tags: Vec<Tag>,
+    /// The latest event in words.
+    pub summary: Summary,
+    /// What the member who keeps it is called.
+    pub owner_name: String,
+}
+
+/// What a list reads of a record's state; the rest, its fields above all, is passed over.
+#[derive(Deserialize)]
+struct Glance {
+    begun: String,
+    tags: Vec<Tag>,
+}
+
+impl Listed {
+    fn read(row: &Row) -> Result<Self> {
+        let Glance { begun, tags } = row.json("state")?;
+        Ok(Self {
+            id: RecordId(row.uuid("id")?),
+            position: row.int("position")?,
+            title: row.text("title")?,
+            category: row.opt_text("category")?,
+            visibility: row.text("visibility")?.parse()?,
+            begun: Occurred::parse_iso(&begun).map_err(|e| bad("state", &e.0))?,
+            tags,
+            summary: row.json("summary")?,
+            owner_name: row.opt_text("owner_name")?.unwrap_or_default(),
+        })
+    }
+}
+
+impl From<&RecordView> for Listed {
+    fn from(view: &RecordView) -> Self {
+        Self {
+            id: view.id,
+            position: view.position,
+            title: view.state.title().to_owned(),
+            category: view.state.category().map(str::to_owned),
+            visibility: view.state.visibility,
+            begun: view.state.begun,
+            tags: view.state.tags.clone(),
+            summary: view.summary.clone(),
+            owner_name: view.owner_name.clone(),
+        }
+    }
+}
+
 /// A page of the list, newest activity first.
 #[derive(Clone, Debug)]
 pub struct ListPage {
     /// The records.
-    pub rows: Vec<RecordView>,
+    pub rows: Vec<Listed>,
     /// Where the page in front of this one is.
     pub newer: Option<Cursor>,
     /// Where the page after this one is.
     pub older: Option<Cursor>,
     /// How many records match; beyond [`COUNTED`] it is [`COUNTED`] + 1.
     pub count: i64,
+    /// What the filter suggests.
+    pub known: Suggestions,
 }
 
 /// A page of the records that the member may see.
@@ -148,8 +223,14 @@ pub async fn list(db: &Db, actor: &Actor, filter: &ListFilter, cursor: Cursor) -
         Cursor::After(position) => (position, false),
     };
     let wanted = PAGE + 1;
-    let found = list_statement(actor, filter, edge, forward, wanted).all(db).await?;
-    let mut rows = found.iter().map(RecordView::read).collect::<Result<Vec<_>>>()?;
+    let [found, count, known] = db
+        .together([
+            list_statement(actor, LISTED, filter, edge, forward, wanted),
+            count_statement(actor, filter),
+            suggestions_statement(actor),
+        ])
+        .await?;
+    let mut rows = found.iter().map(Listed::read).collect::<Result<Vec<_>>>()?;
     let more = rows.len() > PAGE;
     rows.truncate(PAGE);
     if !forward {
@@ -162,80 +243,104 @@ pub async fn list(db: &Db, actor: &Actor, filter: &ListFilter, cursor: Cursor) -
         (true, _) => (first, more),
         (false, _) => (first.filter(|_| more), true),
     };
-    let count = count_statement(actor, filter).one(db).await?.int("records")?;
-    Ok(ListPage { newer: newer.map(Cursor::After), older: last.filter(|_| older).map(Cursor::Before), rows, count })
+    Ok(ListPage {
+        newer: newer.map(Cursor::After),
+        older: last.filter(|_| older).map(Cursor::Before),
+        rows,
+        count: count.first().map_or(Ok(0), |row| row.int("records"))?.min(COUNTED + 1),
+        known: read_suggestions(&known)?,
+    })
 }
 
+/// The records that changed last, of those that the member may see.
+///
+/// # Errors
+/// If the database refuses.
+pub async fn lately(db: &Db, actor: &Actor, limit: usize) -> Result<Vec<RecordView>> {
+    let found = list_statement(actor, WHOLE, &ListFilter::default(), i64::MAX, true, limit).all(db).await?;
+    found.iter().map(RecordView::read).collect()
+}
+
+/// What [`Listed`] reads.
+const LISTED: &str = "v.id, v.position, v.title, v.category, v.visibility, v.state, v.summary";
+
+/// What [`RecordView`] reads.
+const WHOLE: &str = "v.id, v.state, v.position, v.summary, v.created_at, v.changed_at";
+
 /// Two walks down an index in order of activity, one over what the household shares and one over what the member keeps
-/// to herself, merged. Each stops after a page.
-fn list_statement(actor: &Actor, filter: &ListFilter, edge: i64, forward: bool, limit: usize) -> Sql {
+/// to herself, merged. Each stops after a page, and carries no more than the order needs: what a row shows is fetched
+/// for the rows that are shown. The limit stands in the text, so that the planner knows of it; a cross join keeps SQLite,
+/// which does not, from beginning with the larger table.
+fn list_statement(actor: &Actor, columns: &str, filter: &ListFilter, edge: i64, forward: bool, limit: usize) -> Sql {
     let (side, order) = if forward { ("<", "desc") } else { (">", "asc") };
-    let walk = |scope: &str| {
+    let walk = |(scope, name): (String, &str)| {
         format!(
             "select * from (
-                 select {columns}
+                 select {id}, {position}
                  from {source}
                  where {scope} and {position} {side} $4 {narrow}
                  order by {position} {order}
-                 limit $5) as {name}",
-            columns = "v.id, v.state, v.position, v.summary, v.created_at, v.changed_at, v.owner_id",
+                 limit {limit}) as {name}",
+            id = if filter.tag.is_some() { "t.record_id as id" } else { "v.id" },
             source = source(filter),
             position = if filter.tag.is_some() { "t.position" } else { "v.position" },
-            narrow = narrow(filter, 6),
-            name = if scope.contains("owner_id") { "own" } else { "shared" },
-        )
-    };
-    let alias = if filter.tag.is_some() { "t" } else { "v" };
-    let shared = format!("{alias}.household_id = $1 and {alias}.visibility = 'household' and {alias}.deleted = $3");
-    let own = format!(
-        "{alias}.household_id = $1 and {alias}.owner_id = $2 and {alias}.visibility = 'private' and {alias}.deleted = $3"
-    );
-    let statement = sql(format!(
-        "select p.*, o.name as owner_name
-         from (select * from ({} union all {}) as both_scopes order by position {order} limit $5) as p
-         left join member as o on o.household_id = $1 and o.id = p.owner_id
-         order by p.position {order}",
-        walk(&shared),
-        walk(&own)
-    ))
-    .bind(actor.household)
-    .bind(actor.member)
-    .bind(filter.deleted)
-    .bind(edge)
-    .bind(i64::try_from(limit).unwrap_or(i64::MAX));
-    bind_filter(statement, filter)
-}
-
-fn count_statement(actor: &Actor, filter: &ListFilter) -> Sql {
-    let alias = if filter.tag.is_some() { "t" } else { "v" };
-    let walk = |scope: &str, name: &str| {
-        format!(
-            "select * from (select 1 as one from {source}
-             where {alias}.household_id = $1 and {scope} and {alias}.deleted = $3 {narrow}
-             order by {alias}.position desc
-             limit $4) as {name}",
-            source = if filter.tag.is_some() && filter.category.is_none() { "record_tag as t" } else { source(filter) },
             narrow = narrow(filter, 5),
         )
     };
+    let [shared, own] = scopes(filter).map(walk);
     let statement = sql(format!(
-        "select count(*) as records
-         from (select * from ({} union all {}) as both_scopes limit $4) as counted",
-        walk(&format!("{alias}.visibility = 'household'"), "shared"),
-        walk(&format!("{alias}.owner_id = $2 and {alias}.visibility = 'private'"), "own"),
+        "select {columns}, o.name as owner_name
+         from (select * from ({shared} union all {own}) as both_scopes order by position {order} limit {limit}) as p
+         cross join record_view as v
+         left join member as o on o.household_id = $1 and o.id = v.owner_id
+         where v.household_id = $1 and v.id = p.id
+         order by p.position {order}"
     ))
     .bind(actor.household)
     .bind(actor.member)
     .bind(filter.deleted)
-    .bind(COUNTED + 1);
+    .bind(edge);
+    bind_filter(statement, filter)
+}
+
+/// What the household shares, and what the member keeps to herself.
+fn scopes(filter: &ListFilter) -> [(String, &'static str); 2] {
+    let alias = if filter.tag.is_some() { "t" } else { "v" };
+    let scope = |condition: &str| format!("{alias}.household_id = $1 and {condition} and {alias}.deleted = $3");
+    [
+        (scope(&format!("{alias}.visibility = 'household'")), "shared"),
+        (scope(&format!("{alias}.owner_id = $2 and {alias}.visibility = 'private'")), "own"),
+    ]
+}
+
+/// How many there are in each of the two scopes, as far as lists count. They are counted in the order of the index, so
+/// that PostgreSQL does not look for them among every household's records.
+fn count_statement(actor: &Actor, filter: &ListFilter) -> Sql {
+    let count = |(scope, name): (String, &str)| {
+        format!(
+            "(select count(*)
+              from (select 1 as one from {source} where {scope} {narrow} order by {position} desc limit {most}) as {name})",
+            source = source(filter),
+            position = if filter.tag.is_some() { "t.position" } else { "v.position" },
+            narrow = narrow(filter, 4),
+            most = COUNTED + 1,
+        )
+    };
+    let [shared, own] = scopes(filter).map(count);
+    let statement = sql(format!("select {shared} + {own} as records"))
+        .bind(actor.household)
+        .bind(actor.member)
+        .bind(filter.deleted);
     bind_filter(statement, filter)
 }
 
 fn source(filter: &ListFilter) -> &'static str {
-    if filter.tag.is_some() {
-        "record_tag as t join record_view as v on v.household_id = t.household_id and v.id = t.record_id"
-    } else {
-        "record_view as v"
+    match (&filter.tag, &filter.category) {
+        (None, _) => "record_view as v",
+        (Some(_), None) => "record_tag as t",
+        (Some(_), Some(_)) => {
+            "record_tag as t join record_view as v on v.household_id = t.household_id and v.id = t.record_id"
+        }
     }
 }
 
@@ -288,7 +393,11 @@ pub struct Suggestions {
 /// # Errors
 /// If the database refuses.
 pub async fn suggestions(db: &Db, actor: &Actor) -> Result<Suggestions> {
-    let rows = sql("
+    read_suggestions(&suggestions_statement(actor).all(db).await?)
+}
+
+fn suggestions_statement(actor: &Actor) -> Sql {
+    sql("
         select kind, label_key, min(label) as label, cast(sum(records) as bigint) as records
         from label_count
         where household_id = $1 and scope in ($1, $2)
@@ -297,10 +406,11 @@ pub async fn suggestions(db: &Db, actor: &Actor) -> Result<Suggestions> {
         limit 1000")
     .bind(actor.household)
     .bind(actor.member)
-    .all(db)
-    .await?;
+}
+
+fn read_suggestions(rows: &[Row]) -> Result<Suggestions> {
     let mut suggestions = Suggestions::default();
-    for row in &rows {
+    for row in rows {
         let label = Label { key: row.text("label_key")?, label: row.text("label")?, records: row.int("records")? };
         if row.text("kind")? == "category" { &mut suggestions.categories } else { &mut suggestions.tags }.push(label);
     }

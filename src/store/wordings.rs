@@ -9,7 +9,6 @@ use crate::domain::when::Occurred;
 use crate::error::{Error, Result};
 
 use super::db::{Db, On, Row, sql};
-use super::streams;
 
 /// A note as it reads now, and the version of the stream at which it took this wording.
 ///
@@ -21,63 +20,65 @@ pub async fn wording<'a>(
     record: RecordId,
     note: EventId,
 ) -> Result<(Wording, i64)> {
-    // The note's own entry and its latest correction that holds, newest last.
-    let rows = sql("
+    // The note's latest correction that holds, or the note itself.
+    let row = sql("
         select e.kind, e.payload_version, e.payload, e.occurred, e.version
-        from record_entry as s
+        from timeline_entry as s
         join record_events as e
-            on e.household_id = s.household_id
-           and (e.position = s.position or e.position = s.corrected_by)
+            on e.household_id = s.household_id and e.position = coalesce(s.corrected_by, s.position)
         where s.household_id = $1 and s.record_id = $2
           and s.version = (select version from record_events
                            where household_id = $1 and event_id = $3 and record_id = $2 and kind = 'note_added')
           and s.retracted_by is null
           and exists (select 1 from record_view as v
                       where v.household_id = $1 and v.id = $2
-                        and (v.visibility = 'household' or (v.visibility = 'private' and v.owner_id = $4)))
-        order by e.version")
+                        and (v.visibility = 'household' or (v.visibility = 'private' and v.owner_id = $4)))")
     .bind(actor.household)
     .bind(record)
     .bind(note)
     .bind(actor.member)
-    .all(on)
-    .await?;
-    let row = rows.last().ok_or(Error::NotFound)?;
-    let wording = read_wording(row)?.ok_or(Error::NotFound)?;
+    .optional(on)
+    .await?
+    .ok_or(Error::NotFound)?;
+    let wording = read_wording(&row)?.ok_or(Error::NotFound)?;
     Ok((wording, row.int("version")?))
 }
 
-/// A note as it read before the correction at `version`.
-pub(super) async fn wording_before(
+/// How notes read before corrections: for each, the note and the version of the correction.
+pub(super) async fn wordings_before(
     db: &Db,
     actor: &Actor,
     record: RecordId,
-    note: EventId,
-    version: i64,
-) -> Result<Option<Wording>> {
-    let row = sql("
-        select e.kind, e.payload_version, e.payload, e.occurred
-        from record_change as c
-        join record_events as e on e.household_id = c.household_id and e.position = c.position
-        join record_entry as s
-            on s.household_id = c.household_id and s.record_id = c.record_id and s.version = c.version
-        where c.household_id = $1 and c.record_id = $2 and c.field = $3 and c.version < $4
-          and s.retracted_by is null
-        order by c.position desc
-        limit 1")
-    .bind(actor.household)
-    .bind(record)
-    .bind(note_key(note))
-    .bind(version)
-    .optional(db)
-    .await?;
-    match row {
-        Some(row) => read_wording(&row),
-        None => {
-            let event = streams::event(db, actor.household, record, note).await?;
-            wording_of(&event.fact().map_err(Error::internal)?.payload, event.occurred)
-        }
-    }
+    corrections: &[(EventId, i64)],
+) -> Result<Vec<Option<Wording>>> {
+    // The last correction before it that holds, and the note itself.
+    let earlier = |(note, version): &(EventId, i64)| {
+        let corrected = sql("
+            select e.kind, e.payload_version, e.payload, e.occurred
+            from record_change as c
+            join record_events as e on e.household_id = c.household_id and e.position = c.position
+            join timeline_entry as s
+                on s.household_id = c.household_id and s.record_id = c.record_id and s.version = c.version
+            where c.household_id = $1 and c.record_id = $2 and c.field = $3 and c.version < $4
+              and s.retracted_by is null
+            order by c.position desc
+            limit 1")
+        .bind(actor.household)
+        .bind(record)
+        .bind(note_key(*note))
+        .bind(*version);
+        let begun = sql("
+            select kind, payload_version, payload, occurred
+            from record_events
+            where household_id = $1 and event_id = $3 and record_id = $2")
+        .bind(actor.household)
+        .bind(record)
+        .bind(*note);
+        [corrected, begun]
+    };
+    let found = db.one_by_one(corrections.iter().flat_map(earlier).collect()).await?;
+    let first = |pair: &[Vec<Row>]| pair.iter().flatten().next().map(read_wording).transpose();
+    found.chunks(2).map(|pair| Ok(first(pair)?.flatten())).collect()
 }
 
 fn read_wording(row: &Row) -> Result<Option<Wording>> {

@@ -1,6 +1,7 @@
 //! Looking after an installation: is it intact, bring it back to what its events say, take everything out, bring it in
-//! again, and take in what another program kept.
+//! again, take in what another program kept, and furnish a household to look around in.
 
+pub mod demo; // a household to look around in
 pub mod export; // everything as one file
 pub mod import_homebox; // a CSV file of another program
 pub mod lines; // the export's lines

@@ -34,8 +34,8 @@ pub async fn whole(
     RecordPath(id): RecordPath,
     Asked(asked): Asked,
 ) -> Result<Response, HtmlError> {
-    let view = views::record(&app.db, &me.actor, id).await?;
     let found = history::history(&app.db, &me.actor, id, &cursor(&asked), PAGE).await?;
+    let view = &found.view;
     let zone = moments::zone(&me.actor);
     let may_act = me.actor.role.may_write() && view.state.deleted.is_none();
     let teller = Teller { record: id, level: 5, zone: &zone, may_act, new: None };
@@ -47,10 +47,10 @@ pub async fn whole(
     };
     Ok(page(&HistoryTemplate {
         frame: Frame::member(title, Tab::Records, Who::of(&me)),
-        crumbs: crumbs(&view, Some((format!("/records/{id}/history"), "The whole story"))),
+        crumbs: crumbs(view, Some((format!("/records/{id}/history"), "The whole story"))),
         heading,
         head_id: id,
-        fields: choices(&view, ""),
+        fields: choices(view, ""),
         pages: Pages {
             newer: found.newer.as_ref().map(|cursor| address(id, cursor)),
             older: found.older.as_ref().map(|cursor| address(id, cursor)),
@@ -96,11 +96,10 @@ pub async fn field(
 /// The address of a page of a history.
 pub fn address(record: RecordId, cursor: &Cursor) -> String {
     let path = format!("/records/{record}/history");
-    let place = |place: &Place| format!("{}~{}~{}", place.from, place.precision, place.position);
     match cursor {
         Cursor::Newest => path,
-        Cursor::Before(at) => with_query(&path, &[("before", &place(at))]),
-        Cursor::After(at) => with_query(&path, &[("after", &place(at))]),
+        Cursor::Before(at) => with_query(&path, &[("before", &place_words(at))]),
+        Cursor::After(at) => with_query(&path, &[("after", &place_words(at))]),
     }
 }
 
@@ -126,7 +125,13 @@ fn cursor(asked: &RawForm) -> Cursor {
     }
 }
 
-fn place(text: &str) -> Option<Place> {
+/// A place as addresses carry it.
+pub(super) fn place_words(place: &Place) -> String {
+    format!("{}~{}~{}", place.from, place.precision, place.position)
+}
+
+/// Reads what [`place_words`] wrote.
+pub(super) fn place(text: &str) -> Option<Place> {
     let mut parts = text.splitn(3, '~');
     let from =
         parts.next().filter(|from| !from.is_empty() && from.len() <= 32 && from.is_ascii() && !from.contains('\0'))?;

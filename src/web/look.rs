@@ -32,9 +32,10 @@ impl Look {
     pub fn of(category: Option<&str>) -> Self {
         let Some(category) = category else { return Self { icon: "page", tint: "slate" } };
         let folded = fold(category);
-        match BUILT_IN.iter().find(|(name, _, _)| fold(name) == folded) {
+        // The names built in are plain ASCII, and fold to themselves in small letters.
+        match BUILT_IN.iter().find(|(name, _, _)| name.eq_ignore_ascii_case(&folded)) {
             Some((_, icon, tint)) => Self { icon, tint },
-            None => Self { icon: "page", tint: tint_of(category) },
+            None => Self { icon: "page", tint: tint_of(&folded) },
         }
     }
 }

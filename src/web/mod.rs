@@ -54,6 +54,7 @@ pub mod sign_in;
 pub mod start;
 pub mod story;
 pub mod telling;
+pub mod timeline;
 pub mod visit;
 
 /// The largest form that is read. Generous, so that a form whose one text is far too long still gets its own words back.
@@ -69,6 +70,7 @@ pub fn router(app: App) -> Router {
         .fallback(error::nothing_here)
         .layer(from_fn(session::recognise))
         .layer(session::layer(&app))
+        .layer(from_fn(session::remember))
         .layer(from_fn(session::seal_removal))
         .merge(open)
         .layer(from_fn_with_state(app.clone(), csrf::check))

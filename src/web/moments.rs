@@ -1,6 +1,6 @@
 //! Dates and instants as pages write them: what happened as it was entered, what was recorded in the member's zone.
 
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
 use crate::app::App;
@@ -53,11 +53,32 @@ impl Moment {
         Self { iso: iso(at), words }
     }
 
+    /// The day on which something was recorded, if that says more than when it happened.
+    pub fn written_down(at: Instant, occurred: Occurred, zone: &TimeZone) -> Option<Self> {
+        let day = at.local(zone).date();
+        let same = occurred.precision() >= Precision::Day && occurred.first_moment().date() == day;
+        (!same).then(|| Self::day(at, zone, Some(occurred.year())))
+    }
+
     /// Day and time at which something was recorded, where the member lives.
     pub fn recorded(at: Instant, zone: &TimeZone) -> Self {
         let local = at.local(zone);
         let day = Self::day(at, zone, None);
         Self { words: format!("{} at {:02}:{:02}", day.words, local.hour(), local.minute()), ..day }
+    }
+}
+
+/// The English name of a day's weekday.
+pub fn weekday(day: Date) -> &'static str {
+    use jiff::civil::Weekday::{Friday, Monday, Saturday, Sunday, Thursday, Tuesday, Wednesday};
+    match day.weekday() {
+        Monday => "Monday",
+        Tuesday => "Tuesday",
+        Wednesday => "Wednesday",
+        Thursday => "Thursday",
+        Friday => "Friday",
+        Saturday => "Saturday",
+        Sunday => "Sunday",
     }
 }
 

@@ -150,15 +150,15 @@ async fn show_refused(
         return Ok(part(errors.status(), &RefusedPart { frame, note, errors }));
     }
     let shown = Shown { at: String::new(), new: None, done: String::new(), note, errors };
-    shown.reply(app, Who::of(me), &me.actor, view).await
+    shown.reply(app, Who::of(me), &me.actor, view.id).await
 }
 
 /// The story with the new event, a fresh form, and a word for the status line. The form was the request's target; the
 /// story takes its place as that, so that the new event's heading gets focus.
 async fn added_part(app: &App, me: &Member, id: RecordId, event: Option<EventId>) -> Result<Response, HtmlError> {
-    let view = views::record(&app.db, &me.actor, id).await?;
     let found = history::history(&app.db, &me.actor, id, &Cursor::Newest, FIRST_EVENTS).await?;
-    let told = story(&me.actor, &view, &found, event);
+    let view = &found.view;
+    let told = story(&me.actor, &found, event);
     let status = if told.focus { "Note added. It stands further down" } else { "Note added" };
     let mut response = part(
         StatusCode::OK,
@@ -189,7 +189,7 @@ fn show_correction(me: &Member, view: &RecordView, note: NoteForm, errors: Error
 }
 
 /// Reads the form; what is wrong goes to `errors`.
-fn understand(form: &RawForm, now: DateTime, errors: &mut Errors) -> Option<NewNote> {
+pub(super) fn understand(form: &RawForm, now: DateTime, errors: &mut Errors) -> Option<NewNote> {
     let text = errors.take("note-text", form.get("text").parse(NoteText::parse));
     let occurred: Option<Occurred> = occurred_at(form, now, errors, "note-on", "note-at");
     let amount = amount(form, errors);

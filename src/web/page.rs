@@ -13,6 +13,8 @@ pub enum Tab {
     Start,
     /// `/records` and what lies below.
     Records,
+    /// `/timeline`
+    Timeline,
     /// No tab: account, help, sign-in.
     None,
 }

@@ -7,7 +7,7 @@ use axum::response::Response;
 use crate::app::App;
 use crate::domain::access::{Actor, Visibility};
 use crate::domain::fold;
-use crate::domain::ids::{EventId, SubmissionKey};
+use crate::domain::ids::{EventId, RecordId, SubmissionKey};
 use crate::domain::when::{Occurred, Precision};
 use crate::store::history::{self, HistoryPage, Place};
 use crate::store::streams;
@@ -34,19 +34,19 @@ pub async fn show(
     RecordPath(id): RecordPath,
     Asked(asked): Asked,
 ) -> Result<Response, HtmlError> {
-    let view = views::record(&app.db, &me.actor, id).await?;
     let mut errors = Errors::none();
     if !asked.get("at").is_blank() {
         let now = moments::now(&app, &me.actor);
         let day = errors.take("at", asked.get("at").parse(|at| Occurred::parse_entry(at, "", now)));
         if let Some(day) = day {
+            let view = views::record(&app.db, &me.actor, id).await?;
             return as_it_was(&app, Who::of(&me), &me.actor, &view, day, asked.text("at")).await;
         }
     }
     let note = NoteForm::new(id, moments::now(&app, &me.actor), &me.actor.zone);
     let new = asked.text("new").parse().ok();
     let shown = Shown { at: asked.text("at"), new, done: asked.text("done"), note, errors };
-    shown.reply(&app, Who::of(&me), &me.actor, &view).await
+    shown.reply(&app, Who::of(&me), &me.actor, id).await
 }
 
 /// A record's page and what is special about showing it this time.
@@ -66,12 +66,13 @@ pub struct Shown {
 
 impl Shown {
     /// The page; its status says whether a form was refused.
-    pub async fn reply(self, app: &App, who: Who, actor: &Actor, view: &RecordView) -> Result<Response, HtmlError> {
-        let found = history::history(&app.db, actor, view.id, &history::Cursor::Newest, FIRST_EVENTS).await?;
+    pub async fn reply(self, app: &App, who: Who, actor: &Actor, id: RecordId) -> Result<Response, HtmlError> {
+        let found = history::history(&app.db, actor, id, &history::Cursor::Newest, FIRST_EVENTS).await?;
+        let view = &found.view;
         // Here the message above says where a new event stands; only a swapped fragment moves focus to the story.
         let wrong = !self.errors.is_empty();
         let new = self.new.filter(|_| !wrong);
-        let story = Story { focus: false, ..story(actor, view, &found, new) };
+        let story = Story { focus: false, ..story(actor, &found, new) };
         let status = self.errors.status();
         let head = Head::of(view, actor);
         let flash = match (wrong, new) {
@@ -99,7 +100,8 @@ impl Shown {
 }
 
 /// The first page of a record's story.
-pub fn story(actor: &Actor, view: &RecordView, found: &HistoryPage, new: Option<EventId>) -> Story {
+pub fn story(actor: &Actor, found: &HistoryPage, new: Option<EventId>) -> Story {
+    let view = &found.view;
     let zone = moments::zone(actor);
     let may_act = actor.role.may_write() && view.state.deleted.is_none();
     let is_here = |event: EventId| found.entries.iter().any(|entry| entry.event == event);

@@ -11,7 +11,7 @@ use crate::domain::access::Visibility;
 use crate::domain::ids::RecordId;
 use crate::domain::text::{Tag, fold};
 use crate::domain::when::Occurred;
-use crate::store::views::{self, COUNTED, Cursor, ListFilter, ListPage, RecordView, Suggestions};
+use crate::store::views::{self, COUNTED, Cursor, ListFilter, ListPage, Listed, RecordView, Suggestions};
 
 use super::error::HtmlError;
 use super::forms::RawForm;
@@ -28,7 +28,7 @@ use super::telling::last_words;
 pub async fn list(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Result<Response, HtmlError> {
     let filter = filter(&asked);
     let found = views::list(&app.db, &me.actor, &filter, cursor(&asked)).await?;
-    let known = views::suggestions(&app.db, &me.actor).await?;
+    let known = &found.known;
     let who = Who::of(&me);
     let year = moments::now(&app, &me.actor).year();
     let count_words = count_words(&found, &filter);
@@ -42,10 +42,10 @@ pub async fn list(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
         may_write: who.may_write,
         frame: Frame::member(title(&asked, &filter), Tab::Records, who).status(status),
         chips: chips(&filter),
-        rows: found.rows.iter().map(|row| Row::of(row, year)).collect(),
+        rows: found.rows.iter().map(|row| Row::listed(row, year)).collect(),
         paged: asked.has("before") || asked.has("after"),
         pages: pages(&found, &filter),
-        categories: category_choices(&known, &filter),
+        categories: category_choices(known, &filter),
         known_tags: known.tags.iter().map(|label| label.label.clone()).collect(),
         any_category: filter.category.is_none(),
         tag: filter.tag.clone().unwrap_or_default(),
@@ -207,21 +207,26 @@ pub struct Row {
 impl Row {
     /// A record as lists show it.
     pub fn of(view: &RecordView, this_year: i16) -> Self {
-        let look = Look::of(view.state.category());
-        let summary = &view.summary;
-        let occurred = Occurred::parse_iso(&summary.occurred).unwrap_or(view.state.begun);
+        Self::listed(&Listed::from(view), this_year)
+    }
+
+    /// The same, of what a list read.
+    pub fn listed(record: &Listed, this_year: i16) -> Self {
+        let look = Look::of(record.category.as_deref());
+        let summary = &record.summary;
+        let occurred = Occurred::parse_iso(&summary.occurred).unwrap_or(record.begun);
         let amount = summary.amount.map(|amount| amount.words());
         Self {
-            id: view.id,
-            title: view.state.title().to_owned(),
+            id: record.id,
+            title: record.title.clone(),
             tint: look.tint,
             icon: look.icon,
             last: last_words(summary),
-            category: view.state.category().map(str::to_owned),
+            category: record.category.clone(),
             when: Moment::brief(occurred, this_year),
-            by: view.owner_name.clone(),
-            private: view.state.visibility == Visibility::Private,
-            tags: view.state.tags.iter().map(ToString::to_string).collect(),
+            by: record.owner_name.clone(),
+            private: record.visibility == Visibility::Private,
+            tags: record.tags.iter().map(ToString::to_string).collect(),
             amount: amount.or_else(|| summary.reading.as_ref().map(|reading| reading.words())),
         }
     }

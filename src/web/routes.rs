@@ -11,6 +11,7 @@ use super::guards;
 pub use super::guards::Access;
 use super::{
     about, account, acts, assets, editing, health, history, notes, record, records, register, setup, sign_in, start,
+    timeline,
 };
 use crate::app::App;
 
@@ -47,8 +48,10 @@ pub fn all() -> Routes {
         .post("/account/sessions/sign-out", Member, account::sign_out_session)
         .post("/account/sessions/sign-out-others", Member, account::sign_out_others)
         .get("/", Member, start::show)
+        .post("/notes", Member, start::add_note)
         .get("/help", Public, about::help)
         .get("/accessibility", Public, about::accessibility)
+        .get("/timeline", Member, timeline::show)
         .get("/records", Member, records::list)
         .get("/records/new", Member, editing::new)
         .post("/records/new", Member, editing::create)

@@ -121,6 +121,9 @@ impl AuthnBackend for Backend {
     }
 
     async fn get_user(&self, account: &UserId<Self>) -> Result<Option<Member>> {
+        if let Some(membership) = sessions::behind(*account) {
+            return Ok(Some(membership.into()));
+        }
         Ok(accounts::membership(&self.app.db, *account).await?.map(Member::from))
     }
 }
@@ -205,6 +208,11 @@ pub async fn sign_in(auth: &mut Auth, visit: &Visit, account: AccountId) -> Resu
 pub async fn sign_out(auth: &mut Auth) -> Result<()> {
     auth.logout().await.map_err(Error::internal)?;
     Ok(())
+}
+
+/// Lets the session layer find the member where it finds the session.
+pub async fn remember(request: Request, next: Next) -> Response {
+    sessions::remembering(next.run(request)).await
 }
 
 /// A browser forgets a `__Host-` cookie only when the order to do so is `Secure` as well; the cookie library leaves that

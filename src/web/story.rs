@@ -4,7 +4,6 @@ use jiff::tz::TimeZone;
 
 use crate::domain::event::Payload;
 use crate::domain::ids::{EventId, RecordId};
-use crate::domain::when::Precision;
 use crate::store::history::{HistoryEntry, Mark};
 
 use super::markdown::SafeHtml;
@@ -181,7 +180,7 @@ impl Teller<'_> {
             undone: entry.retracted.is_some(),
             amount: None,
             by: String::new(),
-            recorded: self.recorded(entry),
+            recorded: Moment::written_down(entry.recorded, entry.occurred, self.zone),
             marks: Vec::new(),
             acts: Vec::new(),
             changes: Vec::new(),
@@ -197,14 +196,6 @@ impl Teller<'_> {
             ev.acts = self.acts(entry, &ev);
         }
         ev
-    }
-
-    /// When it was written down, if that says more than when it happened.
-    fn recorded(&self, entry: &HistoryEntry) -> Option<Moment> {
-        let occurred = entry.occurred;
-        let day = entry.recorded.local(self.zone).date();
-        let same = occurred.precision() >= Precision::Day && occurred.first_moment().date() == day;
-        (!same).then(|| Moment::day(entry.recorded, self.zone, Some(occurred.year())))
     }
 
     fn add_marks(&self, entry: &HistoryEntry, ev: &mut Ev) {

@@ -6,6 +6,7 @@ use crate::domain::money::{Amount, Reading};
 use crate::domain::record::{CATEGORY, DESCRIPTION, FieldChange, NOTE, TITLE, VISIBILITY};
 use crate::domain::summary::Summary;
 use crate::domain::text::NoteText;
+use crate::domain::when::Occurred;
 use crate::store::history::HistoryEntry;
 
 use super::markdown;
@@ -157,20 +158,31 @@ fn rank(key: &str) -> u8 {
 }
 
 fn tell_note(text: &str, amount: Option<Amount>, reading: Option<&Reading>, ev: &mut Ev) {
-    let heading = NoteText::heading(text);
-    let rest = text.trim_start().split_once('\n').map_or("", |(_, rest)| rest).trim();
-    let body = if heading.ends_with('…') { text } else { rest };
+    let (heading, body) = heading_and_body(text);
     ev.body = markdown::render(body, ev.level);
     ev.icon = match (amount.is_some(), reading.is_some()) {
         (true, _) => "receipt",
         (false, true) => "gauge",
         (false, false) => "note",
     };
+    ev.amount = figures(amount, reading, &heading);
+    ev.heading = Words::Plain(if heading.is_empty() { "A note".to_owned() } else { heading });
+}
+
+/// A note's heading, and what it says beyond that.
+pub(super) fn heading_and_body(text: &str) -> (String, &str) {
+    let heading = NoteText::heading(text);
+    let rest = text.trim_start().split_once('\n').map_or("", |(_, rest)| rest).trim();
+    let body = if heading.ends_with('…') { text } else { rest };
+    (heading, body)
+}
+
+/// Cost and reading of a note, unless its heading says just that.
+pub(super) fn figures(amount: Option<Amount>, reading: Option<&Reading>, heading: &str) -> Option<String> {
     let figures: Vec<String> = amount.map(Amount::words).into_iter().chain(reading.map(Reading::words)).collect();
     let figures = figures.join(" · ");
     let plain = |text: &str| text.replace('\u{a0}', " ");
-    ev.amount = (!figures.is_empty() && plain(&figures) != plain(&heading)).then_some(figures);
-    ev.heading = Words::Plain(if heading.is_empty() { "A note".to_owned() } else { heading });
+    (!figures.is_empty() && plain(&figures) != plain(heading)).then_some(figures)
 }
 
 pub(super) fn by(did: &str, entry: &HistoryEntry) -> String {
@@ -211,14 +223,19 @@ pub fn last_words(summary: &Summary) -> Words {
 }
 
 /// Whether a value wants a paragraph of its own.
-fn is_long(change: &FieldChange) -> bool {
+pub(super) fn is_long(change: &FieldChange) -> bool {
     let long = |value: &str| value.contains('\n') || value.chars().count() > 120;
     change.key == DESCRIPTION && [&change.old, &change.new].into_iter().flatten().any(|value| long(&value.value))
 }
 
-fn change_view(change: &FieldChange, entry: &HistoryEntry) -> ChangeView {
-    let since = change.effective.filter(|effective| *effective != entry.occurred);
+/// A change with the date from which it holds, where that is another than its event's.
+pub(super) fn change_since(change: &FieldChange, occurred: Occurred) -> ChangeView {
+    let since = change.effective.filter(|effective| *effective != occurred);
     ChangeView { since: since.map(|effective| format!("since {}", effective.words())), ..change_words(change) }
+}
+
+fn change_view(change: &FieldChange, entry: &HistoryEntry) -> ChangeView {
+    change_since(change, entry.occurred)
 }
 
 /// A field's old and new value in words.

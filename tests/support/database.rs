@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{LazyLock, mpsc};
+use std::time::{Duration, Instant};
 
 use lifeops::config::{Database, Secret};
 use lifeops::store::db::{Db, sql};
@@ -117,7 +118,13 @@ static SWEEPER: LazyLock<mpsc::Sender<(String, String)>> = LazyLock::new(|| {
 
 async fn on_server(server: &str, text: String) {
     let db = Db::open_postgres(server, 1).await.expect("the private PostgreSQL answers");
-    sql(text).run(&db).await.expect("the private PostgreSQL obeys");
+    // A database is copied only when nobody is in it; on a busy machine, its last session may take a while to leave.
+    let patience = Instant::now() + Duration::from_secs(60);
+    while let Err(error) = sql(text.clone()).run(&db).await {
+        let in_use = format!("{error:?}").contains("is being accessed by other users");
+        assert!(in_use && Instant::now() < patience, "the private PostgreSQL does not obey: {error:?}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
     db.close().await;
 }
 

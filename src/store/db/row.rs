@@ -1,5 +1,7 @@
 //! Rows, read by column name.
 
+use rusqlite::types::Value as Cell;
+use serde::de::DeserializeOwned;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
@@ -9,19 +11,52 @@ use uuid::Uuid;
 use crate::domain::instant::Instant;
 
 use super::DbError;
+use super::direct::Cells;
 
 /// A row of either engine, read by column name.
 #[allow(missing_debug_implementations)]
 pub enum Row {
     /// From SQLite.
     Sqlite(SqliteRow),
+    /// From SQLite, read to its end.
+    Direct(Cells),
     /// From PostgreSQL.
     Postgres(PgRow),
 }
 
+impl Cells {
+    fn text(&self, column: &str) -> Result<Option<String>, DbError> {
+        match self.find(column)? {
+            Cell::Null => Ok(None),
+            Cell::Text(text) => Ok(Some(text.clone())),
+            _ => Err(bad(column, "it is no text")),
+        }
+    }
+
+    fn int(&self, column: &str) -> Result<Option<i64>, DbError> {
+        match self.find(column)? {
+            Cell::Null => Ok(None),
+            Cell::Integer(n) => Ok(Some(*n)),
+            _ => Err(bad(column, "it is no number")),
+        }
+    }
+
+    fn bytes(&self, column: &str) -> Result<Option<Vec<u8>>, DbError> {
+        match self.find(column)? {
+            Cell::Null => Ok(None),
+            Cell::Blob(bytes) => Ok(Some(bytes.clone())),
+            _ => Err(bad(column, "it holds no bytes")),
+        }
+    }
+
+    fn find(&self, column: &str) -> Result<&Cell, DbError> {
+        self.get(column).ok_or_else(|| bad(column, "there is no such column"))
+    }
+}
+
 macro_rules! column {
     ($(#[$doc:meta])* $name:ident, $optional:ident -> $out:ty,
-     sqlite $sqlite:ty => |$s:ident| $from_sqlite:expr, postgres $pg:ty => |$p:ident| $from_pg:expr) => {
+     sqlite $cell:ident $sqlite:ty => |$s:ident| $from_sqlite:expr, postgres $pg:ty => |$p:ident| $from_pg:expr) => {
         $(#[$doc])*
         pub fn $name(&self, column: &str) -> Result<$out, DbError> {
             self.$optional(column)?.ok_or_else(|| bad(column, "it is null"))
@@ -35,6 +70,10 @@ macro_rules! column {
                     Some($s) => $from_sqlite.map(Some).ok_or_else(|| bad(column, "its value is not of its type")),
                     None => Ok(None),
                 },
+                Self::Direct(cells) => match cells.$cell(column)? {
+                    Some($s) => $from_sqlite.map(Some).ok_or_else(|| bad(column, "its value is not of its type")),
+                    None => Ok(None),
+                },
                 Self::Postgres(row) => Ok(row.try_get::<Option<$pg>, _>(column)?.map(|$p| $from_pg)),
             }
         }
@@ -44,30 +83,43 @@ macro_rules! column {
 impl Row {
     column!(
         /// Text.
-        text, opt_text -> String, sqlite String => |v| Some(v), postgres String => |v| v
+        text, opt_text -> String, sqlite text String => |v| Some(v), postgres String => |v| v
     );
     column!(
         /// A whole number.
-        int, opt_int -> i64, sqlite i64 => |v| Some(v), postgres i64 => |v| v
+        int, opt_int -> i64, sqlite int i64 => |v| Some(v), postgres i64 => |v| v
     );
     column!(
         /// A truth value.
-        bool, opt_bool -> bool, sqlite i64 => |v| Some(v != 0), postgres bool => |v| v
+        bool, opt_bool -> bool, sqlite int i64 => |v| Some(v != 0), postgres bool => |v| v
     );
     column!(
         /// Bytes.
-        bytes, opt_bytes -> Vec<u8>, sqlite Vec<u8> => |v| Some(v), postgres Vec<u8> => |v| v
+        bytes, opt_bytes -> Vec<u8>, sqlite bytes Vec<u8> => |v| Some(v), postgres Vec<u8> => |v| v
     );
     column!(
         /// An identity.
-        uuid, opt_uuid -> Uuid, sqlite String => |v| v.parse().ok(), postgres Uuid => |v| v
+        uuid, opt_uuid -> Uuid, sqlite text String => |v| v.parse().ok(), postgres Uuid => |v| v
     );
     column!(
         /// An instant.
         instant, opt_instant -> Instant,
-        sqlite i64 => |v| Some(Instant::from_micros(v)),
+        sqlite int i64 => |v| Some(Instant::from_micros(v)),
         postgres OffsetDateTime => |v| Instant::from_micros(i64::try_from(v.unix_timestamp_nanos() / 1000).unwrap_or(0))
     );
+
+    /// What a column's JSON says.
+    pub fn json<T: DeserializeOwned>(&self, column: &str) -> Result<T, DbError> {
+        let text = match self {
+            Self::Sqlite(row) => row.try_get::<&str, _>(column)?,
+            Self::Direct(cells) => match cells.find(column)? {
+                Cell::Text(text) => text,
+                _ => return Err(bad(column, "it is no text")),
+            },
+            Self::Postgres(row) => row.try_get::<&str, _>(column)?,
+        };
+        serde_json::from_str(text).map_err(|e| bad(column, &e.to_string()))
+    }
 
     /// Exactly 32 bytes: a SHA-256 digest.
     pub fn digest(&self, column: &str) -> Result<[u8; 32], DbError> {

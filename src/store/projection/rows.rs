@@ -1,9 +1,8 @@
 //! The rows of each projection.
 
 use crate::domain::access::Visibility;
-use crate::domain::event::{Event, Fact, Payload};
+use crate::domain::event::Event;
 use crate::domain::field::FieldValue;
-use crate::domain::fold::Marks;
 use crate::domain::ids::HouseholdId;
 use crate::domain::record::FieldChange;
 use crate::domain::text::fold;
@@ -64,51 +63,6 @@ pub(super) async fn write_view(tx: &mut Tx, household: HouseholdId, view: &View,
         .bind(view.changed_at)
         .run(&mut *tx)
         .await?;
-    Ok(())
-}
-
-pub(super) async fn write_entry(tx: &mut Tx, event: &Event, fact: &Fact) -> Result<()> {
-    sql("
-        insert into record_entry
-            (household_id, record_id, version, position, event_id, kind, occurred_from, occurred_precision)
-        values ($1, $2, $3, $4, $5, $6, $7, $8)")
-    .bind(event.household)
-    .bind(event.record)
-    .bind(event.version)
-    .bind(event.position)
-    .bind(event.event)
-    .bind(&event.kind)
-    .bind(event.occurred.from_key())
-    .bind(event.occurred.precision().rank())
-    .run(&mut *tx)
-    .await?;
-    if let Payload::NoteCorrected(correction) = &fact.payload {
-        sql("
-            update record_entry set corrected_by = $4
-            where household_id = $1 and record_id = $2
-              and version = (select version from record_events
-                             where household_id = $1 and event_id = $3 and record_id = $2)")
-        .bind(event.household)
-        .bind(event.record)
-        .bind(correction.note)
-        .bind(event.position)
-        .run(&mut *tx)
-        .await?;
-    }
-    Ok(())
-}
-
-pub(super) async fn write_marks(tx: &mut Tx, event: &Event, version: i64, marks: Marks) -> Result<()> {
-    sql("
-        update record_entry set retracted_by = $4, corrected_by = $5
-        where household_id = $1 and record_id = $2 and version = $3")
-    .bind(event.household)
-    .bind(event.record)
-    .bind(version)
-    .bind(marks.retracted_by)
-    .bind(marks.corrected_by)
-    .run(&mut *tx)
-    .await?;
     Ok(())
 }
 
@@ -188,19 +142,22 @@ pub(super) async fn write_tags(tx: &mut Tx, household: HouseholdId, before: Opti
     Ok(())
 }
 
+/// Who has a record in lists, counts and the timeline: the household, one member, or, once it is deleted, nobody.
+pub(super) fn scope(household: HouseholdId, view: &View) -> Option<uuid::Uuid> {
+    let state = &view.state;
+    match (state.deleted.is_some(), state.visibility) {
+        (true, _) => None,
+        (false, Visibility::Household) => Some(household.0),
+        (false, Visibility::Private) => state.owner.map(|owner| owner.0),
+    }
+}
+
 /// A label in a scope: which members' suggestions it appears in.
 type Label = (uuid::Uuid, &'static str, String, String);
 
 fn labels(household: HouseholdId, view: &View) -> Vec<Label> {
+    let Some(scope) = scope(household, view) else { return Vec::new() };
     let state = &view.state;
-    if state.deleted.is_some() {
-        return Vec::new();
-    }
-    let scope = match (state.visibility, state.owner) {
-        (Visibility::Household, _) => household.0,
-        (Visibility::Private, Some(owner)) => owner.0,
-        (Visibility::Private, None) => return Vec::new(),
-    };
     let category = state.category().map(|category| (scope, "category", fold(category), category.to_owned()));
     let tags = state.tags.iter().map(|tag| (scope, "tag", tag.folded(), tag.to_string()));
     category.into_iter().chain(tags).collect()

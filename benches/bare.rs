@@ -1,0 +1,273 @@
+//! The yardstick: the same rows by the same libraries, and nothing else. No session, no layout, no permissions beyond
+//! the scope of the rows, no sentences; as many connections to the database as the program has.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use lifeops::store::db::Row;
+use serde::Deserialize;
+use sqlx::postgres::{PgPool, PgPoolOptions, PgRow};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow};
+use sqlx::{Column as _, Row as _, TypeInfo as _, ValueRef as _};
+use uuid::Uuid;
+
+use crate::Outcome;
+use crate::taped::{Bound, Pages, Taped};
+
+/// How the bare server is started: by the bench itself.
+#[derive(clap::Args, Debug)]
+pub struct Arguments {
+    #[arg(long)]
+    listen: SocketAddr,
+    /// A file, or a PostgreSQL address.
+    #[arg(long)]
+    database: String,
+    /// A file with what the pages ask.
+    #[arg(long)]
+    statements: PathBuf,
+}
+
+/// The newest 50 of what the household shares and of what the member keeps.
+const LIST: &str = "select v.id, v.title, v.category, v.visibility, v.state, v.summary, m.name
+    from (select * from (select * from (select id, position from record_view
+                                        where household_id = $1 and visibility = 'household' and deleted = $3
+                                        order by position desc limit 50) as shared
+                         union all
+                         select * from (select id, position from record_view
+                                        where household_id = $1 and owner_id = $2 and visibility = 'private'
+                                          and deleted = $3
+                                        order by position desc limit 50) as own) as both_scopes
+          order by position desc limit 50) as p
+    join record_view as v on v.household_id = $1 and v.id = p.id
+    left join member as m on m.household_id = $1 and m.id = v.owner_id
+    order by p.position desc";
+
+const RECORD: &str = "select v.title, v.state, v.created_at, v.changed_at, m.name
+    from record_view as v
+    left join member as m on m.household_id = v.household_id and m.id = v.owner_id
+    where v.household_id = $1 and v.id = $3
+      and (v.visibility = 'household' or (v.visibility = 'private' and v.owner_id = $2))";
+
+/// The newest 25 events of a record, and what they changed.
+const STORY: &str = "select e.position, e.event_id, e.kind, e.payload, e.occurred, e.recorded_at, m.name
+    from (select position from timeline_entry
+          where household_id = $1 and record_id = $2
+          order by occurred_from desc, occurred_precision desc, position desc
+          limit 25) as s
+    join record_events as e on e.household_id = $1 and e.position = s.position
+    left join member as m on m.household_id = $1 and m.id = e.actor_id";
+
+enum Pool {
+    Sqlite(SqlitePool),
+    Postgres(PgPool),
+}
+
+struct Bare {
+    pool: Pool,
+    pages: Pages,
+    memory: Vec<[String; 4]>,
+}
+
+pub async fn serve(arguments: Arguments) -> Outcome<()> {
+    let pool = match arguments.database.starts_with("postgres") {
+        true => Pool::Postgres(PgPoolOptions::new().max_connections(10).connect(&arguments.database).await?),
+        false => {
+            let options =
+                SqliteConnectOptions::new().filename(&arguments.database).journal_mode(SqliteJournalMode::Wal);
+            Pool::Sqlite(SqlitePoolOptions::new().max_connections(4).connect_with(options).await?)
+        }
+    };
+    let pages: Pages = serde_json::from_slice(&std::fs::read(&arguments.statements)?)?;
+    let memory = (0..50)
+        .map(|n| [format!("{n}"), "A row of <words> & more".repeat(4), "Category".into(), "3 May 2019".into()])
+        .collect();
+    let router = Router::new()
+        .route("/memory", get(memory_page))
+        .route("/records", get(list))
+        .route("/records/{record}", get(record))
+        .route("/timeline", get(timeline))
+        .with_state(Arc::new(Bare { pool, pages, memory }));
+    let listener = tokio::net::TcpListener::bind(arguments.listen).await?;
+    axum::serve(listener, router).await?;
+    Ok(())
+}
+
+async fn memory_page(State(bare): State<Arc<Bare>>) -> Response {
+    told(page(|html| {
+        bare.memory.iter().for_each(|row| item(html, row));
+        Ok(())
+    }))
+}
+
+/// What a list needs of a record's state.
+#[derive(Deserialize)]
+struct Tags {
+    tags: Vec<String>,
+}
+
+/// What a list needs of a record's latest happening.
+#[derive(Deserialize)]
+struct Latest {
+    kind: String,
+    occurred: String,
+    text: String,
+}
+
+async fn list(State(bare): State<Arc<Bare>>) -> Response {
+    let mut ask = Taped::new(LIST, &[bare.pages.household, bare.pages.member]);
+    ask.values.push(Bound::Bool(Some(false)));
+    told(bare.pool.all(&ask).await.and_then(|rows| page(|html| rows.iter().try_for_each(|row| list_row(html, row)))))
+}
+
+fn list_row(html: &mut String, row: &Row) -> Outcome<()> {
+    let tags: Tags = serde_json::from_str(&row.text("state")?)?;
+    let latest: Latest = serde_json::from_str(&row.text("summary")?)?;
+    let category = row.opt_text("category")?.unwrap_or_default();
+    let mut cells = vec![row.uuid("id")?.to_string(), row.text("title")?, category, row.text("visibility")?];
+    cells.extend([row.text("name")?, latest.kind, latest.occurred, latest.text]);
+    cells.extend(tags.tags);
+    item(html, &cells);
+    Ok(())
+}
+
+async fn record(State(bare): State<Arc<Bare>>, Path(id): Path<Uuid>) -> Response {
+    told(record_page(&bare, id).await)
+}
+
+/// What a record's page needs of its state.
+#[derive(Deserialize)]
+struct Fields {
+    held: Vec<Held>,
+    tags: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Held {
+    label: String,
+    value: Option<Typed>,
+}
+
+#[derive(Deserialize)]
+struct Typed {
+    value: String,
+}
+
+/// What a story needs of an event.
+#[derive(Deserialize)]
+struct Said {
+    #[serde(default)]
+    text: String,
+}
+
+async fn record_page(bare: &Bare, id: Uuid) -> Outcome<Html<String>> {
+    let Pages { household, member, .. } = bare.pages;
+    let found = bare.pool.all(&Taped::new(RECORD, &[household, member, id])).await?;
+    let view = found.first().ok_or("there is no such record")?;
+    let story = bare.pool.all(&Taped::new(STORY, &[household, id])).await?;
+    page(|html| {
+        let fields: Fields = serde_json::from_str(&view.text("state")?)?;
+        item(html, &[view.text("title")?, view.text("name")?, view.instant("created_at")?.to_string()]);
+        for held in fields.held {
+            item(html, &[held.label, held.value.map(|typed| typed.value).unwrap_or_default()]);
+        }
+        item(html, &fields.tags);
+        story.iter().try_for_each(|row| {
+            let said: Said = serde_json::from_slice(&row.bytes("payload")?)?;
+            let cells = [row.text("kind")?, row.text("occurred")?, said.text, row.text("name")?];
+            item(html, &cells);
+            Ok(())
+        })
+    })
+}
+
+/// The program's own statement, every column as it comes.
+async fn timeline(State(bare): State<Arc<Bare>>) -> Response {
+    let Some(ask) = &bare.pages.timeline else { return StatusCode::NOT_FOUND.into_response() };
+    told(bare.pool.all(ask).await.and_then(|rows| {
+        page(|html| {
+            rows.iter().try_for_each(|row| {
+                item(html, &texts(row)?);
+                Ok(())
+            })
+        })
+    }))
+}
+
+fn texts(row: &Row) -> Outcome<Vec<String>> {
+    match row {
+        Row::Sqlite(row) => row.columns().iter().map(|column| sqlite_text(row, column.ordinal())).collect(),
+        Row::Direct(_) => Err("the bare server reads through the driver".into()),
+        Row::Postgres(row) => row.columns().iter().map(|column| postgres_text(row, column.ordinal())).collect(),
+    }
+}
+
+fn sqlite_text(row: &SqliteRow, at: usize) -> Outcome<String> {
+    let kind = row.try_get_raw(at)?.type_info().name().to_owned();
+    Ok(match kind.as_str() {
+        "INTEGER" => row.try_get::<Option<i64>, _>(at)?.map(|n| n.to_string()),
+        "BLOB" => row.try_get::<Option<Vec<u8>>, _>(at)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+        "NULL" => None,
+        _ => row.try_get::<Option<String>, _>(at)?,
+    }
+    .unwrap_or_default())
+}
+
+fn postgres_text(row: &PgRow, at: usize) -> Outcome<String> {
+    Ok(match row.column(at).type_info().name() {
+        "INT8" => row.try_get::<Option<i64>, _>(at)?.map(|n| n.to_string()),
+        "INT4" => row.try_get::<Option<i32>, _>(at)?.map(|n| n.to_string()),
+        "BOOL" => row.try_get::<Option<bool>, _>(at)?.map(|n| n.to_string()),
+        "UUID" => row.try_get::<Option<Uuid>, _>(at)?.map(|id| id.to_string()),
+        "TIMESTAMPTZ" => row.try_get::<Option<time::OffsetDateTime>, _>(at)?.map(|at| at.unix_timestamp().to_string()),
+        "BYTEA" => row.try_get::<Option<Vec<u8>>, _>(at)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+        _ => row.try_get::<Option<String>, _>(at)?,
+    }
+    .unwrap_or_default())
+}
+
+fn told(page: Outcome<Html<String>>) -> Response {
+    page.map_or_else(|e| (StatusCode::INTERNAL_SERVER_ERROR, e.to_string()).into_response(), Html::into_response)
+}
+
+fn page(fill: impl FnOnce(&mut String) -> Outcome<()>) -> Outcome<Html<String>> {
+    let mut html = String::with_capacity(16 * 1024);
+    html.push_str("<!DOCTYPE html><html lang=\"en\"><head><title>Bare</title></head><body><ul>\n");
+    fill(&mut html)?;
+    html.push_str("</ul></body></html>\n");
+    Ok(Html(html))
+}
+
+/// A row, with its text escaped as every page must.
+fn item(html: &mut String, cells: &[String]) {
+    html.push_str("<li>");
+    for cell in cells {
+        html.push_str("<span>");
+        for c in cell.chars() {
+            match c {
+                '<' => html.push_str("&lt;"),
+                '>' => html.push_str("&gt;"),
+                '&' => html.push_str("&amp;"),
+                '"' => html.push_str("&quot;"),
+                '\'' => html.push_str("&#39;"),
+                c => html.push(c),
+            }
+        }
+        html.push_str("</span> ");
+    }
+    html.push_str("</li>\n");
+}
+
+impl Pool {
+    async fn all(&self, ask: &Taped) -> Outcome<Vec<Row>> {
+        Ok(match self {
+            Self::Sqlite(pool) => ask.sqlite()?.fetch_all(pool).await?.into_iter().map(Row::Sqlite).collect(),
+            Self::Postgres(pool) => ask.postgres()?.fetch_all(pool).await?.into_iter().map(Row::Postgres).collect(),
+        })
+    }
+}

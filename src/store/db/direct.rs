@@ -1,0 +1,144 @@
+//! Reading SQLite without the driver's own thread. The driver hands every row from its thread to the one that asked,
+//! and that handing over costs twice as much as the reading; here a statement, or several, run in one piece on a thread
+//! that may block, and all their rows come back at once.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::types::Value as Cell;
+use rusqlite::{Connection, OpenFlags, ToSql};
+use tokio::sync::Semaphore;
+
+use super::{DbError, Row, Sql, Value, WAITING, bad};
+
+/// How many statements at once, and how many connections at most.
+const AT_ONCE: usize = 4;
+
+/// How many prepared statements a connection keeps.
+const PREPARED: usize = 128;
+
+/// Connections that only read.
+#[derive(Clone, Debug)]
+pub(in crate::store) struct Readers(Arc<Shelf>);
+
+#[derive(Debug)]
+struct Shelf {
+    path: PathBuf,
+    seats: Semaphore,
+    /// Open, and resting.
+    free: Mutex<Vec<Connection>>,
+}
+
+/// A row that was read to its end: its columns' names, shared with the other rows, and its values.
+#[derive(Clone, Debug)]
+pub struct Cells {
+    names: Arc<[Box<str>]>,
+    values: Vec<Cell>,
+}
+
+impl Cells {
+    /// The value of a column; none if there is no such column.
+    pub(super) fn get(&self, column: &str) -> Option<&Cell> {
+        let at = self.names.iter().position(|name| **name == *column)?;
+        self.values.get(at)
+    }
+}
+
+impl Readers {
+    /// Readers of a database file that is there. They open as they are needed.
+    pub(super) fn new(path: &Path) -> Self {
+        let seats = Semaphore::new(AT_ONCE);
+        Self(Arc::new(Shelf { path: path.to_owned(), seats, free: Mutex::default() }))
+    }
+
+    /// Runs statements one after the other on one connection. A caller that is gone by then changes nothing.
+    pub(super) async fn all(&self, statements: Vec<Sql>) -> Result<Vec<Vec<Row>>, DbError> {
+        let shelf = Arc::clone(&self.0);
+        let waiting = tokio::time::timeout(WAITING, self.0.seats.acquire());
+        let _seat = waiting.await.map_err(|_| DbError::Busy)?.map_err(|_| DbError::Busy)?;
+        let task = tokio::task::spawn_blocking(move || shelf.read(&statements));
+        task.await.map_err(|_| DbError::Engine(sqlx::Error::WorkerCrashed))?
+    }
+
+    /// Runs one statement.
+    pub(super) async fn one(&self, statement: Sql) -> Result<Vec<Row>, DbError> {
+        Ok(self.all(vec![statement]).await?.pop().unwrap_or_default())
+    }
+
+    /// Closes what rests; nothing new opens.
+    pub(super) async fn close(&self) {
+        // Whoever reads now holds a seat.
+        let _ = self.0.seats.acquire_many(AT_ONCE as u32).await;
+        self.0.seats.close();
+        self.0.free().clear();
+    }
+}
+
+impl Shelf {
+    fn free(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read(&self, statements: &[Sql]) -> Result<Vec<Vec<Row>>, DbError> {
+        let resting = self.free().pop();
+        let connection = match resting {
+            Some(connection) => connection,
+            None => self.open()?,
+        };
+        let read = statements.iter().map(|sql| rows(&connection, sql)).collect();
+        self.free().push(connection);
+        read
+    }
+
+    fn open(&self) -> Result<Connection, DbError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&self.path, flags)?;
+        connection.busy_timeout(Duration::from_secs(10))?;
+        connection.pragma_update(None, "query_only", "on")?;
+        connection.pragma_update(None, "trusted_schema", "off")?;
+        // A plan made for one value serves every other: otherwise each new value would plan anew.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+        connection.set_prepared_statement_cache_capacity(PREPARED);
+        Ok(connection)
+    }
+}
+
+fn rows(connection: &Connection, sql: &Sql) -> Result<Vec<Row>, DbError> {
+    let mut statement = connection.prepare_cached(sql.text())?;
+    let names: Arc<[Box<str>]> = statement.column_names().into_iter().map(Box::from).collect();
+    for at in 1..=statement.parameter_count() {
+        // To SQLite "$3" is a name, and its number is where it first stands in the text.
+        let number = statement.parameter_name(at).and_then(|name| name.get(1..)?.parse::<usize>().ok());
+        let value = number.and_then(|number| sql.values().get(number.checked_sub(1)?));
+        let value = value.ok_or_else(|| bad("$", "a parameter has no number"))?;
+        statement.raw_bind_parameter(at, Bound(value))?;
+    }
+    let mut found = statement.raw_query();
+    let mut rows = Vec::new();
+    while let Some(row) = found.next()? {
+        let values = (0..names.len()).map(|at| row.get(at)).collect::<Result<Vec<Cell>, _>>()?;
+        rows.push(Row::Direct(Cells { names: Arc::clone(&names), values }));
+    }
+    Ok(rows)
+}
+
+/// A value in the form in which SQLite keeps it.
+struct Bound<'a>(&'a Value);
+
+impl ToSql for Bound<'_> {
+    fn to_sql(&self) -> rusqlite::Result<rusqlite::types::ToSqlOutput<'_>> {
+        use rusqlite::types::{ToSqlOutput, ValueRef};
+        let null = ToSqlOutput::Borrowed(ValueRef::Null);
+        let int = |n: Option<i64>| n.map_or(null.clone(), |n| ToSqlOutput::Borrowed(ValueRef::Integer(n)));
+        Ok(match self.0 {
+            Value::Text(v) => v.as_ref().map_or(null, |v| ToSqlOutput::Borrowed(ValueRef::Text(v.as_bytes()))),
+            Value::Bytes(v) => v.as_ref().map_or(null, |v| ToSqlOutput::Borrowed(ValueRef::Blob(v))),
+            Value::Int(v) => int(*v),
+            Value::Bool(v) => int(v.map(i64::from)),
+            Value::Instant(v) => int(v.map(crate::domain::instant::Instant::micros)),
+            Value::Uuid(v) => v.map_or(null, |id| ToSqlOutput::Owned(Cell::Text(id.to_string()))),
+        })
+    }
+}

@@ -1,0 +1,337 @@
+//! The household's timeline: what happened in all the records that a member may see, by when it happened or by when it
+//! was entered; and how much happened in each month.
+
+use std::collections::HashMap;
+
+use crate::domain::access::{Actor, Visibility};
+use crate::domain::event::Payload;
+use crate::domain::ids::RecordId;
+use crate::domain::instant::Instant;
+use crate::domain::record::FieldChange;
+use crate::domain::when::{Occurred, Precision};
+use crate::error::{Error, Result};
+
+use super::db::{Db, Row, Sql, Value, rows_of, sql};
+use super::history::{self, replaced};
+
+/// How many happenings a page of the timeline has.
+pub const PAGE: usize = 50;
+
+/// How many years the strip shows at most, newest first.
+const YEARS: i64 = 120;
+
+/// A place in the timeline, in one of its two orders.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// By when it happened.
+    Happened(history::Place),
+    /// By when it was entered, and its position.
+    Recorded(Instant, i64),
+}
+
+/// In which order the timeline is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Order {
+    /// By when it happened.
+    Happened,
+    /// By when it was entered.
+    Recorded,
+}
+
+/// Which page of the timeline.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Cursor {
+    /// The newest.
+    Newest(Order),
+    /// What lies before this place.
+    Before(Place),
+    /// What lies after it: the page in front.
+    After(Place),
+}
+
+impl Cursor {
+    /// The order of the page.
+    pub fn order(&self) -> Order {
+        match self {
+            Self::Newest(order) => *order,
+            Self::Before(Place::Happened(_)) | Self::After(Place::Happened(_)) => Order::Happened,
+            Self::Before(Place::Recorded(..)) | Self::After(Place::Recorded(..)) => Order::Recorded,
+        }
+    }
+}
+
+/// Something that happened, in the timeline.
+#[derive(Clone, Debug)]
+pub struct Happening {
+    /// The record it belongs to.
+    pub record: RecordId,
+    /// What the record is called.
+    pub title: String,
+    /// The record's category.
+    pub category: Option<String>,
+    /// Whether only the member sees the record.
+    pub private: bool,
+    /// Its place in the record's stream.
+    pub version: i64,
+    /// Its place in the household.
+    pub position: i64,
+    /// What happened.
+    pub payload: Payload,
+    /// When.
+    pub occurred: Occurred,
+    /// When it was entered.
+    pub recorded: Instant,
+    /// Who entered it; none for the program itself.
+    pub actor_name: Option<String>,
+    /// What it changed, if it is a change of facts.
+    pub changes: Vec<FieldChange>,
+}
+
+impl Happening {
+    fn place(&self, order: Order) -> Place {
+        match order {
+            Order::Recorded => Place::Recorded(self.recorded, self.position),
+            Order::Happened => Place::Happened(history::Place {
+                from: self.occurred.from_key(),
+                precision: self.occurred.precision().rank(),
+                position: self.position,
+            }),
+        }
+    }
+}
+
+/// A page of the timeline.
+#[derive(Clone, Debug)]
+pub struct TimelinePage {
+    /// What happened, latest first.
+    pub happenings: Vec<Happening>,
+    /// The page in front.
+    pub newer: Option<Cursor>,
+    /// The page after.
+    pub older: Option<Cursor>,
+    /// With what the page after begins.
+    pub next: Option<Happening>,
+}
+
+/// A page of what happened in the records that the member may see.
+///
+/// # Errors
+/// If the database refuses.
+pub async fn timeline(db: &Db, actor: &Actor, cursor: &Cursor) -> Result<TimelinePage> {
+    let order = cursor.order();
+    let forward = !matches!(cursor, Cursor::After(_));
+    let mut happenings = read(db, actor, page_statement(actor, cursor, PAGE + 1)).await?;
+    let beyond = (happenings.len() > PAGE).then(|| happenings.pop()).flatten();
+    if !forward {
+        happenings.reverse();
+    }
+    let (newer, older) = match cursor {
+        Cursor::Newest(_) => (false, beyond.is_some()),
+        Cursor::Before(_) => (true, beyond.is_some()),
+        Cursor::After(_) => (beyond.is_some(), true),
+    };
+    let first = happenings.first().filter(|_| newer).map(|first| Cursor::After(first.place(order)));
+    let last = happenings.last().filter(|_| older).map(|last| Cursor::Before(last.place(order)));
+    Ok(TimelinePage { newer: first, older: last, next: beyond.filter(|_| forward), happenings })
+}
+
+/// Whether anything lies after a place that no page begins at: above the months that were asked for.
+///
+/// # Errors
+/// If the database refuses.
+pub async fn anything_after(db: &Db, actor: &Actor, place: &Place) -> Result<bool> {
+    let found = read(db, actor, page_statement(actor, &Cursor::After(place.clone()), 1)).await?;
+    Ok(!found.is_empty())
+}
+
+/// What happened in one month of each of these years, at most `each` of a year, latest first.
+///
+/// # Errors
+/// If the database refuses.
+pub async fn in_month(db: &Db, actor: &Actor, month: i8, years: &[i64], each: usize) -> Result<Vec<Happening>> {
+    if years.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut walks = Vec::new();
+    let mut edges: Vec<Value> = vec![Precision::Year.rank().into()];
+    for year in years {
+        let first = edges.len() + 3;
+        edges.push(format!("{year:04}-{month:02}").into());
+        edges.push(format!("{year:04}-{month:02}-99").into());
+        let range =
+            format!("t.occurred_from >= ${first} and t.occurred_from < ${} and t.occurred_precision > $3", first + 1);
+        for scope in ["$1", "$2"] {
+            walks.push(walk(scope, &range, HAPPENED, "desc", each, &format!("w{}", walks.len())));
+        }
+    }
+    let statement =
+        told(&walks.join(" union all "), "", HAPPENED, "desc").bind(actor.household).bind(actor.member).bind_all(edges);
+    read(db, actor, statement).await
+}
+
+/// How much happened in a year: of unknown month first, then January to December.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Year {
+    /// The year.
+    pub year: i64,
+    /// Happenings by month.
+    pub months: [i64; 13],
+}
+
+impl Year {
+    /// Happenings of the whole year.
+    pub fn total(&self) -> i64 {
+        self.months.iter().sum()
+    }
+}
+
+/// How much happened in each year, in the records that the member may see; the oldest first.
+///
+/// # Errors
+/// If the database refuses.
+pub async fn years(db: &Db, actor: &Actor) -> Result<Vec<Year>> {
+    let sums: Vec<String> = (0..13).map(|month| format!("cast(sum(m{month}) as bigint) as m{month}")).collect();
+    let rows = sql(format!(
+        "select year, {sums}
+         from timeline_year
+         where household_id = $1 and scope in ($1, $2)
+         group by year
+         order by year desc
+         limit $3",
+        sums = sums.join(", ")
+    ))
+    .bind(actor.household)
+    .bind(actor.member)
+    .bind(YEARS)
+    .all(db)
+    .await?;
+    let mut years = Vec::with_capacity(rows.len());
+    for row in rows.iter().rev() {
+        let mut months = [0; 13];
+        for (month, count) in months.iter_mut().enumerate() {
+            *count = row.int(&format!("m{month}"))?;
+        }
+        years.push(Year { year: row.int("year")?, months });
+    }
+    Ok(years)
+}
+
+const HAPPENED: &[&str] = &["occurred_from", "occurred_precision", "position"];
+const RECORDED: &[&str] = &["recorded_at", "position"];
+
+/// Two walks down an index, one over what the household shares and one over what the member keeps to herself, merged.
+/// Each stops after a page. The scope narrows; the join to the record decides.
+fn page_statement(actor: &Actor, cursor: &Cursor, limit: usize) -> Sql {
+    let columns = if cursor.order() == Order::Happened { HAPPENED } else { RECORDED };
+    let (direction, side) = if matches!(cursor, Cursor::After(_)) { ("asc", ">") } else { ("desc", "<") };
+    let (range, edge): (String, Vec<Value>) = match cursor {
+        Cursor::Newest(_) => ("1 = 1".to_owned(), Vec::new()),
+        Cursor::Before(Place::Happened(place)) | Cursor::After(Place::Happened(place)) => (
+            format!("(t.occurred_from, t.occurred_precision, t.position) {side} ($3, $4, $5)"),
+            vec![place.from.as_str().into(), place.precision.into(), place.position.into()],
+        ),
+        Cursor::Before(Place::Recorded(at, position)) | Cursor::After(Place::Recorded(at, position)) => {
+            (format!("(t.recorded_at, t.position) {side} ($3, $4)"), vec![(*at).into(), (*position).into()])
+        }
+    };
+    let walks =
+        [("$1", "shared"), ("$2", "own")].map(|(scope, name)| walk(scope, &range, columns, direction, limit, name));
+    told(&walks.join(" union all "), &format!("limit {limit}"), columns, direction)
+        .bind(actor.household)
+        .bind(actor.member)
+        .bind_all(edge)
+}
+
+fn ordered(alias: &str, columns: &[&str], direction: &str) -> String {
+    columns.iter().map(|column| format!("{alias}{column} {direction}")).collect::<Vec<_>>().join(", ")
+}
+
+/// The limit stands in the text, so that the planner knows how few rows come.
+fn walk(scope: &str, range: &str, columns: &[&str], direction: &str, limit: usize, name: &str) -> String {
+    format!(
+        "select * from (
+             select t.record_id, t.version, t.position, t.occurred_from, t.occurred_precision, t.recorded_at
+             from timeline_entry as t
+             where t.household_id = $1 and t.scope = {scope} and {range}
+             order by {}
+             limit {limit}) as {name}",
+        ordered("t.", columns, direction)
+    )
+}
+
+/// A cross join keeps SQLite from beginning with the larger table: it does not know how few rows the page has.
+fn told(walks: &str, limit: &str, columns: &[&str], direction: &str) -> Sql {
+    sql(format!(
+        "select p.record_id, p.version, p.position, p.recorded_at, v.title, v.category, v.visibility, e.kind,
+                e.payload_version, e.payload, e.occurred, m.name as actor_name
+         from (select * from ({walks}) as both_scopes order by {inner} {limit}) as p
+         cross join record_view as v
+         cross join record_events as e
+         left join member as m on m.household_id = $1 and m.id = e.actor_id
+         where v.household_id = $1 and v.id = p.record_id and not v.deleted
+           and (v.visibility = 'household' or (v.visibility = 'private' and v.owner_id = $2))
+           and e.household_id = $1 and e.position = p.position
+         order by {outer}",
+        inner = ordered("", columns, direction),
+        outer = ordered("p.", columns, direction),
+    ))
+}
+
+async fn read(db: &Db, actor: &Actor, statement: Sql) -> Result<Vec<Happening>> {
+    let rows = statement.all(db).await?;
+    let mut happenings = rows.iter().map(happening).collect::<Result<Vec<_>>>()?;
+    let changed: Vec<(RecordId, i64)> = happenings
+        .iter()
+        .filter(|happening| matches!(happening.payload, Payload::RecordUpdated(_)))
+        .map(|happening| (happening.record, happening.position))
+        .collect();
+    let mut changes = changes(db, actor, &changed).await?;
+    for happening in &mut happenings {
+        happening.changes = changes.remove(&happening.position).unwrap_or_default();
+    }
+    Ok(happenings)
+}
+
+fn happening(row: &Row) -> Result<Happening> {
+    let position = row.int("position")?;
+    let payload = Payload::decode(&row.text("kind")?, row.int("payload_version")?, &row.bytes("payload")?)
+        .map_err(|problem| Error::internal(format!("event {position}: {problem}")))?;
+    Ok(Happening {
+        record: RecordId(row.uuid("record_id")?),
+        title: row.text("title")?,
+        category: row.opt_text("category")?,
+        private: row.text("visibility")? == Visibility::Private.as_str(),
+        version: row.int("version")?,
+        position,
+        payload,
+        occurred: Occurred::parse_iso(&row.text("occurred")?).map_err(|e| super::db::bad("occurred", &e.0))?,
+        recorded: row.instant("recorded_at")?,
+        actor_name: row.opt_text("actor_name")?,
+        changes: Vec::new(),
+    })
+}
+
+/// What events of several records changed, by position.
+async fn changes(db: &Db, actor: &Actor, events: &[(RecordId, i64)]) -> Result<HashMap<i64, Vec<FieldChange>>> {
+    let mut found: HashMap<i64, Vec<FieldChange>> = HashMap::new();
+    if events.is_empty() {
+        return Ok(found);
+    }
+    let mut statement = sql(format!(
+        "with wanted(record_id, position) as (values {pairs})
+         select c.position, c.field, c.label, c.old_value, c.new_value, c.effective, c.in_force
+         from wanted as w
+         cross join record_change as c
+         where c.household_id = ${household} and c.record_id = w.record_id and c.position = w.position
+         order by c.position, c.field",
+        household = 2 * events.len() + 1,
+        pairs = rows_of(events.len(), 2),
+    ));
+    for (record, position) in events {
+        statement = statement.bind(*record).bind(*position);
+    }
+    for row in &statement.bind(actor.household).all(db).await? {
+        found.entry(row.int("position")?).or_default().push(replaced(history::change(row)?));
+    }
+    Ok(found)
+}
