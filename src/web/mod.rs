@@ -42,6 +42,7 @@ pub mod moments;
 pub mod notes;
 pub mod page;
 pub mod paths;
+pub mod qr;
 pub mod record;
 pub mod record_form;
 pub mod records;
