@@ -62,11 +62,12 @@ impl Verb {
             | Self::CorrectNote { record, .. } => Some(*record),
         }
     }
+}
 
-    fn digest(&self) -> Result<[u8; 32]> {
-        let said = serde_json::to_vec(self).map_err(Error::internal)?;
-        Ok(Sha256::new().chain_update(b"lifeops.submission.1\0").chain_update(&said).finalize().into())
-    }
+/// What a repeated submission is recognised by: a digest of all that was said.
+pub(super) fn digest(said: &impl Serialize) -> Result<[u8; 32]> {
+    let said = serde_json::to_vec(said).map_err(Error::internal)?;
+    Ok(Sha256::new().chain_update(b"lifeops.submission.1\0").chain_update(&said).finalize().into())
 }
 
 /// What came of a write.
@@ -92,7 +93,7 @@ pub(super) async fn write(app: &App, actor: &Actor, key: SubmissionKey, verb: Ve
 }
 
 async fn in_one_transaction(app: &App, actor: &Actor, key: SubmissionKey, verb: Verb) -> Result<Written> {
-    let digest = verb.digest()?;
+    let digest = digest(&verb)?;
     let zone = zone(actor);
     let mut tx = app.db.begin().await?;
     let now = app.clock.now();
@@ -197,7 +198,9 @@ pub(super) async fn may_write(tx: &mut Tx, actor: &Actor) -> Result<()> {
         Some(Role::Viewer) => Err(Error::Forbidden(
             "You may read this household’s records, but not change them. Ask an owner to make you an editor.".into(),
         )),
-        _ => Err(Error::Forbidden("You are no longer a member of this household.".into())),
+        _ => Err(Error::Forbidden(
+            "You are no longer a full member of this household, so you may not change its records.".into(),
+        )),
     }
 }
 

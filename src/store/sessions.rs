@@ -175,11 +175,12 @@ impl Sessions {
         sql("select s.last_seen, t.data,
                     account.id as account_id, account.email, account.zone, account.session_epoch,
                     member.household_id, member.id as member_id, member.name, member.role, member.disabled,
-                    member.joined_at, household.name as household_name
+                    member.removed_at, member.joined_at, household.name as household_name
                from member_session as s
                join tower_sessions as t on t.id = s.id
                join account on account.id = s.account_id
                left join member on member.account_id = account.id and not member.disabled
+                    and (member.removed_at is null or member.removed_at > $4)
                left join household on household.id = member.household_id
               where s.id = $1 and s.last_seen > $2 and s.created_at > $3
               order by member.joined_at, member.household_id
@@ -187,6 +188,7 @@ impl Sessions {
         .bind(key)
         .bind(now.plus_seconds(-seconds(self.idle)))
         .bind(now.plus_seconds(-seconds(self.max)))
+        .bind(now)
         .optional(&self.db)
         .await
     }

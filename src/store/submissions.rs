@@ -62,15 +62,16 @@ pub async fn accept(tx: &mut Tx, actor: &Actor, key: SubmissionKey, digest: [u8;
     Ok(())
 }
 
-/// What a member may do at this moment; none for one who is disabled or gone.
+/// What a member may do at this moment; none for one who is disabled, leaving or gone.
 ///
 /// # Errors
 /// If the database refuses.
 pub async fn role(tx: &mut Tx, actor: &Actor) -> Result<Option<Role>> {
-    let row = sql("select role from member where household_id = $1 and id = $2 and not disabled")
-        .bind(actor.household)
-        .bind(actor.member)
-        .optional(&mut *tx)
-        .await?;
+    let row =
+        sql("select role from member where household_id = $1 and id = $2 and not disabled and removed_at is null")
+            .bind(actor.household)
+            .bind(actor.member)
+            .optional(&mut *tx)
+            .await?;
     row.map(|row| row.text("role")?.parse().map_err(Error::Refused)).transpose()
 }

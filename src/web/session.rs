@@ -124,7 +124,7 @@ impl AuthnBackend for Backend {
         if let Some(membership) = sessions::behind(*account) {
             return Ok(Some(membership.into()));
         }
-        Ok(accounts::membership(&self.app.db, *account).await?.map(Member::from))
+        Ok(accounts::membership(&self.app.db, *account, self.app.clock.now()).await?.map(Member::from))
     }
 }
 

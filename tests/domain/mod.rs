@@ -2,6 +2,7 @@
 
 mod chain;
 mod edits;
+mod household;
 mod samples;
 mod values;
 
