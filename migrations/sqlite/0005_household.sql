@@ -2,6 +2,9 @@
 -- like name, role and disabled.
 alter table member add column removed_at integer;
 
+-- When a member was last here, to some five minutes. It outlives the sessions, and follows from no event.
+alter table member add column seen_at integer;
+
 -- Invitations. Only a digest of the token is kept. A link dies with its use, its revocation or its time. The token is
 -- looked up before anybody knows whose it is; that it is unique follows from its 160 random bits.
 create table invitation (

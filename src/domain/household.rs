@@ -23,12 +23,7 @@ pub struct Member {
 impl Member {
     /// How the member stands at a moment.
     pub fn standing(&self, now: Instant) -> Standing {
-        match self.removed_from {
-            Some(from) if from <= now => Standing::Removed(from),
-            _ if self.disabled => Standing::Disabled,
-            Some(from) => Standing::Leaving(from),
-            None => Standing::Here,
-        }
+        Standing::of(self.disabled, self.removed_from, now)
     }
 
     /// Whether the member looks after the household: an owner who can sign in and is not leaving.
@@ -48,6 +43,18 @@ pub enum Standing {
     Disabled,
     /// No member any more, since this instant.
     Removed(Instant),
+}
+
+impl Standing {
+    /// How a member stands at a moment.
+    pub fn of(disabled: bool, removed_from: Option<Instant>, now: Instant) -> Self {
+        match removed_from {
+            Some(from) if from <= now => Self::Removed(from),
+            _ if disabled => Self::Disabled,
+            Some(from) => Self::Leaving(from),
+            None => Self::Here,
+        }
+    }
 }
 
 /// A household as its stream tells it.

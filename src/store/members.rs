@@ -2,8 +2,8 @@
 //! read. Everything begins with who asks.
 
 use crate::domain::access::{Actor, Role};
-use crate::domain::event::Event;
-use crate::domain::household::{self, Household};
+use crate::domain::event::Fact;
+use crate::domain::household::{self, Household, Standing};
 use crate::domain::ids::{AccountId, HouseholdId, MemberId, RecordId};
 use crate::domain::instant::Instant;
 use crate::error::{Error, Result};
@@ -34,8 +34,15 @@ pub struct Line {
     pub removed_from: Option<Instant>,
     /// When the member joined.
     pub joined_at: Instant,
-    /// When the member was last here, to some five minutes; none if no session tells.
+    /// When the member was last here, to some five minutes; none if never.
     pub last_seen: Option<Instant>,
+}
+
+impl Line {
+    /// How the member stands at a moment.
+    pub fn standing(&self, now: Instant) -> Standing {
+        Standing::of(self.disabled, self.removed_from, now)
+    }
 }
 
 /// Every member of the household of a member, in the order in which they joined.
@@ -44,9 +51,7 @@ pub struct Line {
 /// If the database refuses.
 pub async fn lines(db: &Db, actor: &Actor) -> Result<Vec<Line>> {
     let rows = sql("
-        select m.id, m.name, m.role, m.disabled, m.removed_at, m.joined_at,
-               (select max(s.last_seen) from member_session as s
-                 where s.household_id = m.household_id and s.member_id = m.id) as last_seen
+        select m.id, m.name, m.role, m.disabled, m.removed_at, m.joined_at, m.seen_at
         from member as m
         where m.household_id = $1
           and exists (select 1 from member as me where me.household_id = $1 and me.id = $2 and not me.disabled)
@@ -64,7 +69,7 @@ pub async fn lines(db: &Db, actor: &Actor) -> Result<Vec<Line>> {
                 disabled: row.bool("disabled")?,
                 removed_from: row.opt_instant("removed_at")?,
                 joined_at: row.instant("joined_at")?,
-                last_seen: row.opt_instant("last_seen")?,
+                last_seen: row.opt_instant("seen_at")?,
             })
         })
         .collect()
@@ -84,27 +89,25 @@ pub async fn account(tx: &mut Tx, household: HouseholdId, member: MemberId) -> R
     Ok(AccountId(row.uuid("account_id")?))
 }
 
-/// The household's own stream before a version, in order, for an owner. Nothing for anybody else. The names and roles of
-/// a moment follow from what was told before it, so a page of the log needs all that came earlier; a household tells of
-/// its members some dozen times in its life.
+/// The household's own stream, in order, for an owner; nothing for anybody else. What a page of the log says follows from
+/// all that came before it, and a household tells of its members some dozen times in its life: so it is read whole.
 ///
 /// # Errors
 /// If an event cannot be read, or the database refuses.
-pub async fn log(db: &Db, actor: &Actor, before: i64) -> Result<Vec<Event>> {
+pub async fn log(db: &Db, actor: &Actor) -> Result<Vec<Fact>> {
     let rows = sql(format!(
         "select {} from record_events
-         where household_id = $1 and record_id = $2 and version < $3
+         where household_id = $1 and record_id = $2
            and exists (select 1 from member as me
-                        where me.household_id = $1 and me.id = $4 and me.role = 'owner' and not me.disabled
+                        where me.household_id = $1 and me.id = $3 and me.role = 'owner' and not me.disabled
                           and me.removed_at is null)
          order by version",
         ledger::COLUMNS
     ))
     .bind(actor.household)
     .bind(RecordId::household_stream(actor.household))
-    .bind(before)
     .bind(actor.member)
     .all(db)
     .await?;
-    rows.iter().map(|row| Ok(ledger::read(row)?)).collect()
+    rows.iter().map(|row| ledger::read(row)?.fact().map_err(Error::internal)).collect()
 }

@@ -140,6 +140,17 @@ pub async fn touch(db: &Db, key: &str, now: Instant, before: Instant, address: &
         .bind(before)
         .run(db)
         .await?;
+    seen(db, key, now).await
+}
+
+/// Notes that the member of a session is here.
+async fn seen(db: &Db, key: &str, now: Instant) -> Result<(), DbError> {
+    sql("update member set seen_at = $1
+          where (household_id, id) in (select household_id, member_id from member_session where id = $2)")
+    .bind(now)
+    .bind(key)
+    .run(db)
+    .await?;
     Ok(())
 }
 
@@ -213,6 +224,9 @@ impl Sessions {
         .bind(&opened.address)
         .run(&self.db)
         .await?;
+        if made > 0 {
+            seen(&self.db, key, now).await?;
+        }
         Ok(made > 0)
     }
 
