@@ -11,7 +11,8 @@ use lifeops::domain::access::Actor;
 use lifeops::domain::ids::{EventId, RecordId, SubmissionKey};
 use lifeops::domain::text::NoteText;
 use lifeops::domain::when::Occurred;
-use lifeops::store::db::{Row, sql};
+use lifeops::store::db::sql;
+use sqlx::Row as _;
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use uuid::Uuid;
@@ -242,8 +243,8 @@ impl Bare {
         match &self.pool {
             Pool::Sqlite(pool) => {
                 let mut tx = pool.begin_with("begin immediate").await?;
-                let held = Row::Sqlite(first.sqlite()?.fetch_one(&mut *tx).await?);
-                for statement in replay.again(rest, held.int("position")?, dice) {
+                let held = first.sqlite()?.fetch_one(&mut *tx).await?;
+                for statement in replay.again(rest, held.try_get("position")?, dice) {
                     if returns(&statement) {
                         statement.sqlite()?.fetch_all(&mut *tx).await?;
                     } else {
@@ -254,8 +255,8 @@ impl Bare {
             }
             Pool::Postgres(pool) => {
                 let mut tx = pool.begin().await?;
-                let held = Row::Postgres(first.postgres()?.fetch_one(&mut *tx).await?);
-                for statement in replay.again(rest, held.int("position")?, dice) {
+                let held = first.postgres()?.fetch_one(&mut *tx).await?;
+                for statement in replay.again(rest, held.try_get("position")?, dice) {
                     if returns(&statement) {
                         statement.postgres()?.fetch_all(&mut *tx).await?;
                     } else {

@@ -10,11 +10,11 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
-use lifeops::store::db::Row;
 use serde::Deserialize;
 use sqlx::postgres::{PgPool, PgPoolOptions, PgRow};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow};
 use sqlx::{Column as _, Row as _, TypeInfo as _, ValueRef as _};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::Outcome;
@@ -202,7 +202,6 @@ async fn timeline(State(bare): State<Arc<Bare>>) -> Response {
 fn texts(row: &Row) -> Outcome<Vec<String>> {
     match row {
         Row::Sqlite(row) => row.columns().iter().map(|column| sqlite_text(row, column.ordinal())).collect(),
-        Row::Direct(_) => Err("the bare server reads through the driver".into()),
         Row::Postgres(row) => row.columns().iter().map(|column| postgres_text(row, column.ordinal())).collect(),
     }
 }
@@ -224,7 +223,7 @@ fn postgres_text(row: &PgRow, at: usize) -> Outcome<String> {
         "INT4" => row.try_get::<Option<i32>, _>(at)?.map(|n| n.to_string()),
         "BOOL" => row.try_get::<Option<bool>, _>(at)?.map(|n| n.to_string()),
         "UUID" => row.try_get::<Option<Uuid>, _>(at)?.map(|id| id.to_string()),
-        "TIMESTAMPTZ" => row.try_get::<Option<time::OffsetDateTime>, _>(at)?.map(|at| at.unix_timestamp().to_string()),
+        "TIMESTAMPTZ" => row.try_get::<Option<OffsetDateTime>, _>(at)?.map(|at| at.unix_timestamp().to_string()),
         "BYTEA" => row.try_get::<Option<Vec<u8>>, _>(at)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
         _ => row.try_get::<Option<String>, _>(at)?,
     }
@@ -261,6 +260,48 @@ fn item(html: &mut String, cells: &[String]) {
         html.push_str("</span> ");
     }
     html.push_str("</li>\n");
+}
+
+/// A row as the driver gives it.
+enum Row {
+    Sqlite(SqliteRow),
+    Postgres(PgRow),
+}
+
+impl Row {
+    fn text(&self, column: &str) -> Outcome<String> {
+        Ok(self.opt_text(column)?.ok_or("no text")?)
+    }
+
+    fn opt_text(&self, column: &str) -> Outcome<Option<String>> {
+        Ok(match self {
+            Self::Sqlite(row) => row.try_get(column)?,
+            Self::Postgres(row) => row.try_get(column)?,
+        })
+    }
+
+    fn bytes(&self, column: &str) -> Outcome<Vec<u8>> {
+        Ok(match self {
+            Self::Sqlite(row) => row.try_get(column)?,
+            Self::Postgres(row) => row.try_get(column)?,
+        })
+    }
+
+    fn uuid(&self, column: &str) -> Outcome<Uuid> {
+        Ok(match self {
+            Self::Sqlite(row) => row.try_get::<String, _>(column)?.parse()?,
+            Self::Postgres(row) => row.try_get(column)?,
+        })
+    }
+
+    fn instant(&self, column: &str) -> Outcome<OffsetDateTime> {
+        Ok(match self {
+            Self::Sqlite(row) => {
+                OffsetDateTime::from_unix_timestamp_nanos(i128::from(row.try_get::<i64, _>(column)?) * 1000)?
+            }
+            Self::Postgres(row) => row.try_get(column)?,
+        })
+    }
 }
 
 impl Pool {

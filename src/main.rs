@@ -4,6 +4,10 @@ use std::process::ExitCode;
 
 mod cli;
 
+/// A page is thousands of small texts, and the system's allocator was a fifth of its cost (docs/benchmarks.md).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     cli::run()
 }

@@ -15,7 +15,7 @@ use lifeops::store::{streams, views};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::properties::{House, house};
-use crate::support::{Engine, FORM, Home, Place, settings};
+use crate::support::{Engine, FORM, Home, Place, Program, settings};
 
 fn name(text: &str) -> MemberName {
     MemberName::parse(text).unwrap()
@@ -143,4 +143,29 @@ async fn a_silent_line_is_closed() {
     let ended = tokio::time::timeout(Duration::from_secs(120), silent.read_to_end(&mut answer)).await;
     assert!(ended.is_ok(), "the line is still open after two minutes");
     assert!(!String::from_utf8_lossy(&answer).contains(" 200 "));
+}
+
+/// Sixty texts that are far too long, all at once: each comes back to be shortened, and there is room for the others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_long_forms_at_once_stay_within_bounds() {
+    let home = Home::start(Engine::Sqlite).await;
+    let record = home.create(&home.ana, "Diary", &[]).await;
+    let cookies = home.ana.cookies();
+    let place = home.server.stop().await;
+    let program = Program::serve(&place).await;
+    let ana = program.visitor();
+    cookies.iter().for_each(|(name, value)| ana.set_cookie(name, value));
+    let text = "endless ".repeat(700_000);
+    let body = format!("submission={}&occurred=today&text={text}", SubmissionKey::new()).into_bytes();
+    let forms = (0..60).map(|_| {
+        let (ana, path, body) = (ana.clone(), format!("{record}/notes"), body.clone());
+        tokio::spawn(async move { ana.ask(reqwest::Method::POST, &path, Some(FORM), body).await })
+    });
+    for form in forms.collect::<Vec<_>>() {
+        let page = form.await.unwrap();
+        let kept = page.status == 422 && page.bytes > text.len();
+        assert!(kept || page.status == 503, "{} with {} bytes", page.status, page.bytes);
+    }
+    let most = program.most_memory();
+    assert!(most < 400 * 1024 * 1024, "the server took {} MiB", most / 1024 / 1024);
 }

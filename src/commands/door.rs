@@ -21,8 +21,9 @@ use crate::error::{Error, Result};
 use crate::store::db::Tx;
 use crate::store::ledger::{self, Hold, Origin};
 use crate::store::projection::Projector;
-use crate::store::views::{self, RecordView};
-use crate::store::{fields, streams, submissions, wordings};
+use crate::store::submissions::{self, Opening};
+use crate::store::views::RecordView;
+use crate::store::{fields, streams, wordings};
 
 /// What a member wants done, with all that was said. Its digest is what a repeated submission is recognised by.
 #[derive(Clone, Debug, Serialize)]
@@ -97,13 +98,8 @@ async fn in_one_transaction(app: &App, actor: &Actor, key: SubmissionKey, verb: 
     let zone = zone(actor);
     let mut tx = app.db.begin().await?;
     let now = app.clock.now();
-    let mut hold = ledger::hold(&mut tx, actor.household).await?;
-    let known = verb.record();
-    let view = match known {
-        Some(record) => Some(views::record(&mut tx, actor, record).await?),
-        None => None,
-    };
-    if let Some(earlier) = submissions::find(&mut tx, actor, key).await? {
+    let Opening { mut hold, view, earlier, role } = submissions::open(&mut tx, actor, key, verb.record()).await?;
+    if let Some(earlier) = earlier {
         if earlier.digest != digest {
             return Err(Error::SubmissionReused);
         }
@@ -116,7 +112,7 @@ async fn in_one_transaction(app: &App, actor: &Actor, key: SubmissionKey, verb: 
             in_force: true,
         });
     }
-    may_write(&mut tx, actor).await?;
+    writes(role)?;
     let today = Occurred::day(now.local(&zone).date());
     let decided = decide(&mut tx, actor, view.as_ref(), &verb, today, &zone).await?;
     let (record, version) = match &view {
@@ -193,7 +189,11 @@ pub(super) fn zone(actor: &Actor) -> jiff::tz::TimeZone {
 
 /// Today's role decides, not the one that the request began with.
 pub(super) async fn may_write(tx: &mut Tx, actor: &Actor) -> Result<()> {
-    match submissions::role(tx, actor).await? {
+    writes(submissions::role(tx, actor).await?)
+}
+
+fn writes(role: Option<Role>) -> Result<()> {
+    match role {
         Some(role) if role.may_write() => Ok(()),
         Some(Role::Viewer) => Err(Error::Forbidden(
             "You may read this household’s records, but not change them. Ask an owner to make you an editor.".into(),

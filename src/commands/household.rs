@@ -30,9 +30,8 @@ pub async fn change(app: &App, actor: &Actor, key: SubmissionKey, wish: Wish) ->
         let digest = digest(&wish)?;
         let now = app.clock.now();
         let mut tx = app.db.begin().await?;
-        ledger::hold(&mut tx, actor.household).await?;
-        if is_repeated(&mut tx, &actor, key, digest).await? {
-            return Ok(true);
+        if let Some(earlier) = submissions::open(&mut tx, &actor, key, None).await?.earlier {
+            return if earlier.digest == digest { Ok(true) } else { Err(Error::SubmissionReused) };
         }
         let state = members::state(&mut tx, actor.household).await?;
         owners_only(&state, &actor)?;
@@ -128,15 +127,6 @@ pub(super) fn owners_only(state: &Household, actor: &Actor) -> Result<()> {
     }
 }
 
-/// Whether this very form was accepted before.
-pub(super) async fn is_repeated(tx: &mut Tx, actor: &Actor, key: SubmissionKey, digest: [u8; 32]) -> Result<bool> {
-    match submissions::find(tx, actor, key).await? {
-        Some(earlier) if earlier.digest == digest => Ok(true),
-        Some(_) => Err(Error::SubmissionReused),
-        None => Ok(false),
-    }
-}
-
-pub(super) fn zone(actor: &Actor) -> Zone {
+fn zone(actor: &Actor) -> Zone {
     Zone::parse(&actor.zone).unwrap_or_else(|_| Zone::utc())
 }

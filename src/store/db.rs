@@ -8,18 +8,19 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::Arguments as _;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Arguments, Connection as _, Executor as _};
-use time::OffsetDateTime;
 
 use crate::domain::instant::Instant;
 
 mod direct;
 mod meter;
+mod postgres;
 mod row;
+mod tls;
 mod value;
 
 pub use direct::Cells;
@@ -28,9 +29,7 @@ pub use row::{Row, bad};
 pub use value::Value;
 
 use direct::Readers;
-
-/// For how long a connection to PostgreSQL that rests is taken to be alive.
-const TRUSTED: Duration = Duration::from_secs(1);
+use postgres::{Connections, PgTx};
 
 /// How long a statement waits for a connection.
 const WAITING: Duration = Duration::from_secs(30);
@@ -66,8 +65,13 @@ pub(super) enum Pools {
         /// And for everything else that is read.
         direct: Readers,
     },
-    /// PostgreSQL: one pool.
-    Postgres(PgPool),
+    /// PostgreSQL.
+    Postgres {
+        /// Everything that the program itself asks.
+        direct: Connections,
+        /// For the libraries that bring statements of their own: the migrator, and the session store where it writes.
+        driver: PgPool,
+    },
 }
 
 /// A statement failed.
@@ -106,6 +110,15 @@ pub enum DbError {
     /// Anything that SQLite said to a direct reader.
     #[error("database: {0}")]
     Reading(#[from] rusqlite::Error),
+    /// Anything that PostgreSQL said.
+    #[error("database: {}", with_causes(.0))]
+    Postgres(#[source] tokio_postgres::Error),
+    /// The address of the database cannot be used.
+    #[error("{0}")]
+    Address(String),
+    /// A transaction in which a statement failed was to be kept.
+    #[error("a transaction in which a statement failed cannot be kept")]
+    Aborted,
     /// A migration failed.
     #[error("migration: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
@@ -126,6 +139,18 @@ impl From<sqlx::Error> for DbError {
         }
         Self::Engine(error)
     }
+}
+
+/// An error with everything that is behind it: the driver's own words name the kind alone.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(behind) = cause {
+        words.push_str(": ");
+        words.push_str(&behind.to_string());
+        cause = behind.source();
+    }
+    words
 }
 
 /// A statement and its values, ready to run on either engine.
@@ -183,8 +208,8 @@ impl Sql {
             Target::Direct(readers) => readers.one(self.clone()).await?,
             Target::SqlitePool(pool) => rows(self.sqlite()?.fetch_all(pool).await?, Row::Sqlite),
             Target::SqliteTx(tx) => rows(self.sqlite()?.fetch_all(&mut **tx).await?, Row::Sqlite),
-            Target::PgPool(pool) => rows(self.postgres()?.fetch_all(pool).await?, Row::Postgres),
-            Target::PgTx(tx) => rows(self.postgres()?.fetch_all(&mut **tx).await?, Row::Postgres),
+            Target::Postgres(direct) => direct.all(std::slice::from_ref(&self)).await?.pop().unwrap_or_default(),
+            Target::PostgresTx(tx) => tx.all(std::slice::from_ref(&self)).await?.pop().unwrap_or_default(),
         };
         meter.count(&self, found.len());
         Ok(found)
@@ -199,8 +224,8 @@ impl Sql {
             Target::Direct(readers) => readers.one(self.clone()).await?.into_iter().next(),
             Target::SqlitePool(pool) => self.sqlite()?.fetch_optional(pool).await?.map(Row::Sqlite),
             Target::SqliteTx(tx) => self.sqlite()?.fetch_optional(&mut **tx).await?.map(Row::Sqlite),
-            Target::PgPool(pool) => self.postgres()?.fetch_optional(pool).await?.map(Row::Postgres),
-            Target::PgTx(tx) => self.postgres()?.fetch_optional(&mut **tx).await?.map(Row::Postgres),
+            Target::Postgres(direct) => direct.all(std::slice::from_ref(&self)).await?.into_iter().flatten().next(),
+            Target::PostgresTx(tx) => tx.all(std::slice::from_ref(&self)).await?.into_iter().flatten().next(),
         };
         meter.count(&self, usize::from(found.is_some()));
         Ok(found)
@@ -222,11 +247,25 @@ impl Sql {
             }
             Target::SqlitePool(pool) => self.sqlite()?.execute(pool).await?.rows_affected(),
             Target::SqliteTx(tx) => self.sqlite()?.execute(&mut **tx).await?.rows_affected(),
-            Target::PgPool(pool) => self.postgres()?.execute(pool).await?.rows_affected(),
-            Target::PgTx(tx) => self.postgres()?.execute(&mut **tx).await?.rows_affected(),
+            Target::Postgres(direct) => direct.run(&self).await?,
+            Target::PostgresTx(tx) => tx.run(self.clone()).await?,
         };
         meter.count(&self, 0);
         Ok(touched)
+    }
+
+    /// Runs it in a transaction some time before its next statement that answers, or its end: on PostgreSQL it travels
+    /// with others. If it fails, that shows there.
+    pub async fn later(self, tx: &mut Tx) -> Result<(), DbError> {
+        self.check()?;
+        tx.meter.count(&self, 0);
+        match &mut tx.open {
+            Open::Sqlite(open) => {
+                self.sqlite()?.execute(&mut **open).await?;
+            }
+            Open::Postgres(open) => open.later(self).await?,
+        }
+        Ok(())
     }
 
     fn check(&self) -> Result<(), DbError> {
@@ -247,22 +286,6 @@ impl Sql {
                 Value::Bytes(v) => arguments.add(v.as_deref()),
                 Value::Uuid(v) => arguments.add(v.map(|id| id.to_string())),
                 Value::Instant(v) => arguments.add(v.map(Instant::micros)),
-            };
-            added.map_err(|e| DbError::Engine(sqlx::Error::Encode(e)))?;
-        }
-        Ok(sqlx::query_with(&self.text, arguments))
-    }
-
-    fn postgres(&self) -> Result<sqlx::query::Query<'_, sqlx::Postgres, PgArguments>, DbError> {
-        let mut arguments = PgArguments::default();
-        for value in &self.values {
-            let added = match value {
-                Value::Text(v) => arguments.add(v.as_deref()),
-                Value::Int(v) => arguments.add(*v),
-                Value::Bool(v) => arguments.add(*v),
-                Value::Bytes(v) => arguments.add(v.as_deref()),
-                Value::Uuid(v) => arguments.add(*v),
-                Value::Instant(v) => arguments.add(v.map(to_offset)),
             };
             added.map_err(|e| DbError::Engine(sqlx::Error::Encode(e)))?;
         }
@@ -295,10 +318,6 @@ fn parameters(text: &str) -> usize {
     highest
 }
 
-fn to_offset(instant: Instant) -> OffsetDateTime {
-    OffsetDateTime::from_unix_timestamp_nanos(i128::from(instant.micros()) * 1000).unwrap_or(OffsetDateTime::UNIX_EPOCH)
-}
-
 /// Where a statement runs: on the database (any reader), or inside a transaction.
 #[derive(Debug)]
 pub enum On<'a> {
@@ -326,8 +345,8 @@ enum Target<'a> {
     Direct(&'a Readers),
     SqlitePool(&'a SqlitePool),
     SqliteTx(&'a mut sqlx::Transaction<'static, sqlx::Sqlite>),
-    PgPool(&'a PgPool),
-    PgTx(&'a mut sqlx::Transaction<'static, sqlx::Postgres>),
+    Postgres(&'a Connections),
+    PostgresTx(&'a mut PgTx),
 }
 
 impl<'a> On<'a> {
@@ -349,15 +368,15 @@ impl<'a> On<'a> {
         match self {
             Self::Reading(db) => match &db.pools {
                 Pools::Sqlite { direct, .. } => Target::Direct(direct),
-                Pools::Postgres(pool) => Target::PgPool(pool),
+                Pools::Postgres { direct, .. } => Target::Postgres(direct),
             },
             Self::Writing(db) => match &db.pools {
                 Pools::Sqlite { writer, .. } => Target::SqlitePool(writer),
-                Pools::Postgres(pool) => Target::PgPool(pool),
+                Pools::Postgres { direct, .. } => Target::Postgres(direct),
             },
             Self::Tx(tx) => match &mut tx.open {
                 Open::Sqlite(tx) => Target::SqliteTx(tx),
-                Open::Postgres(tx) => Target::PgTx(tx),
+                Open::Postgres(tx) => Target::PostgresTx(tx),
             },
         }
     }
@@ -373,10 +392,30 @@ pub struct Tx {
 #[derive(Debug)]
 enum Open {
     Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
-    Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
+    Postgres(PgTx),
 }
 
 impl Tx {
+    /// Runs statements that answer, in this order, and returns the rows of each. On PostgreSQL all are sent before the
+    /// first answer is there.
+    pub async fn together(&mut self, statements: Vec<Sql>) -> Result<Vec<Vec<Row>>, DbError> {
+        statements.iter().try_for_each(Sql::check)?;
+        let found = match &mut self.open {
+            Open::Sqlite(open) => {
+                let mut found = Vec::with_capacity(statements.len());
+                for statement in &statements {
+                    found.push(rows(statement.sqlite()?.fetch_all(&mut **open).await?, Row::Sqlite));
+                }
+                found
+            }
+            Open::Postgres(open) => open.all(&statements).await?,
+        };
+        for (statement, rows) in statements.iter().zip(&found) {
+            self.meter.count(statement, rows.len());
+        }
+        Ok(found)
+    }
+
     /// Makes everything in it durable.
     pub async fn commit(self) -> Result<(), DbError> {
         match self.open {
@@ -430,39 +469,18 @@ impl Db {
     /// Connects to a PostgreSQL database.
     pub async fn open_postgres(url: &str, connections: u32) -> Result<Self, DbError> {
         let options: PgConnectOptions = url.parse()?;
-        // One connection by itself first: a pool would try for half a minute what is refused at once.
-        sqlx::ConnectOptions::connect(&options).await?;
-        let pool = PgPoolOptions::new()
-            .max_connections(connections)
-            // A connection that was in use a moment ago is taken to be alive: asking first would double every question.
-            .test_before_acquire(false)
-            .after_connect(|connection, _| {
-                Box::pin(async move {
-                    // Every statement here finds its rows by the same index whatever its values are: planning anew for
-                    // each set of values, or compiling, takes several times as long as the statement itself.
-                    connection.execute("set plan_cache_mode = force_generic_plan; set jit = off").await?;
-                    Ok(())
-                })
-            })
-            .before_acquire(|connection, rested| {
-                Box::pin(async move {
-                    if rested.idle_for > TRUSTED {
-                        connection.ping().await?;
-                    }
-                    Ok(true)
-                })
-            })
-            .acquire_timeout(WAITING)
-            .connect_with(options)
-            .await?;
-        Ok(Self { pools: Pools::Postgres(pool), meter: Meter::default() })
+        let target = tls::Target::of(&options)?;
+        // One is for the driver's pool.
+        let direct = Connections::open(target, connections.max(3) - 1).await?;
+        let driver = PgPoolOptions::new().max_connections(1).acquire_timeout(WAITING).connect_lazy_with(options);
+        Ok(Self { pools: Pools::Postgres { direct, driver }, meter: Meter::default() })
     }
 
     /// Which engine this is.
     pub fn engine(&self) -> Engine {
         match &self.pools {
             Pools::Sqlite { .. } => Engine::Sqlite,
-            Pools::Postgres(_) => Engine::Postgres,
+            Pools::Postgres { .. } => Engine::Postgres,
         }
     }
 
@@ -481,13 +499,18 @@ impl Db {
     pub async fn migrate(&self) -> Result<(), DbError> {
         match &self.pools {
             Pools::Sqlite { writer, .. } => sqlx::migrate!("migrations/sqlite").run(writer).await?,
-            Pools::Postgres(pool) => sqlx::migrate!("migrations/postgres").run(pool).await?,
+            Pools::Postgres { direct, driver } => {
+                let migrations = sqlx::migrate!("migrations/postgres");
+                if !is_current(&migrations, direct).await {
+                    migrations.run(driver).await?;
+                }
+            }
         }
         Ok(())
     }
 
     /// Runs several statements that read, one after the other on one connection, and returns the rows of each. What is
-    /// committed between them shows in the later ones.
+    /// committed between them shows in the later ones. On PostgreSQL all are sent before the first answer is there.
     ///
     /// # Errors
     /// If one of them fails.
@@ -507,14 +530,7 @@ impl Db {
         }
         let found = match &self.pools {
             Pools::Sqlite { direct, .. } => direct.all(statements.clone()).await?,
-            Pools::Postgres(pool) => {
-                let mut connection = pool.acquire().await?;
-                let mut found = Vec::with_capacity(statements.len());
-                for statement in &statements {
-                    found.push(rows(statement.postgres()?.fetch_all(&mut *connection).await?, Row::Postgres));
-                }
-                found
-            }
+            Pools::Postgres { direct, .. } => direct.all(&statements).await?,
         };
         for (statement, rows) in statements.iter().zip(&found) {
             self.meter.count(statement, rows.len());
@@ -526,7 +542,7 @@ impl Db {
     pub async fn begin(&self) -> Result<Tx, DbError> {
         let open = match &self.pools {
             Pools::Sqlite { writer, .. } => Open::Sqlite(writer.begin_with("begin immediate").await?),
-            Pools::Postgres(pool) => Open::Postgres(pool.begin().await?),
+            Pools::Postgres { direct, .. } => Open::Postgres(direct.begin("begin").await?),
         };
         Ok(Tx { open, meter: self.meter.clone() })
     }
@@ -535,8 +551,8 @@ impl Db {
     pub async fn snapshot(&self) -> Result<Tx, DbError> {
         let open = match &self.pools {
             Pools::Sqlite { readers, .. } => Open::Sqlite(readers.begin().await?),
-            Pools::Postgres(pool) => {
-                Open::Postgres(pool.begin_with("begin isolation level repeatable read read only").await?)
+            Pools::Postgres { direct, .. } => {
+                Open::Postgres(direct.begin("begin isolation level repeatable read read only").await?)
             }
         };
         Ok(Tx { open, meter: self.meter.clone() })
@@ -550,9 +566,25 @@ impl Db {
                 readers.close().await;
                 writer.close().await;
             }
-            Pools::Postgres(pool) => pool.close().await,
+            Pools::Postgres { direct, driver } => {
+                direct.close().await;
+                driver.close().await;
+            }
         }
     }
+}
+
+/// Whether all migrations were made, as they are written here: then there is nothing to lock and nothing to do.
+async fn is_current(migrations: &sqlx::migrate::Migrator, direct: &Connections) -> bool {
+    let made = sql("select version, checksum from _sqlx_migrations where success order by version");
+    // There is no such table yet: the migrator makes it.
+    let Ok(mut made) = direct.all(&[made]).await else { return false };
+    let made: Vec<_> =
+        made.pop().unwrap_or_default().iter().map(|row| (row.int("version"), row.bytes("checksum"))).collect();
+    made.len() == migrations.iter().count()
+        && made.iter().zip(migrations.iter()).all(|(made, wanted)| {
+            matches!(made, (Ok(version), Ok(checksum)) if *version == wanted.version && **checksum == *wanted.checksum)
+        })
 }
 
 /// The placeholders of an `insert` of many rows: `($1, $2), ($3, $4)` for two rows of two columns.

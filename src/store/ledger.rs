@@ -13,7 +13,7 @@ use crate::domain::text::HouseholdName;
 use crate::domain::when::Occurred;
 use crate::error::{Error, Result};
 
-use super::db::{DbError, Row, Tx, sql};
+use super::db::{DbError, Row, Sql, Tx, sql};
 use super::streams;
 
 /// How far the ledger's last instant may lie ahead of the clock, in seconds, before appends are refused.
@@ -60,14 +60,22 @@ impl Hold {
 /// # Errors
 /// [`Error::NotFound`] if there is no such household.
 pub async fn hold(tx: &mut Tx, household: HouseholdId) -> Result<Hold> {
-    let row = sql("
+    let row = hold_statement(household).optional(&mut *tx).await?;
+    read_hold(household, row.as_ref())
+}
+
+/// What [`hold`] asks.
+pub(super) fn hold_statement(household: HouseholdId) -> Sql {
+    sql("
         update household set position = position
         where id = $1
         returning position, head, last_recorded")
     .bind(household)
-    .optional(&mut *tx)
-    .await?
-    .ok_or(Error::NotFound)?;
+}
+
+/// What [`hold`] makes of the answer.
+pub(super) fn read_hold(household: HouseholdId, row: Option<&Row>) -> Result<Hold> {
+    let row = row.ok_or(Error::NotFound)?;
     Ok(Hold {
         household,
         position: row.int("position")?,
@@ -88,7 +96,7 @@ pub async fn make_household(tx: &mut Tx, now: Instant, id: HouseholdId, name: &s
     .bind(name)
     .bind(chain::genesis(id))
     .bind(now)
-    .run(&mut *tx)
+    .later(&mut *tx)
     .await?;
     Ok(())
 }
@@ -140,7 +148,7 @@ pub async fn project_household(tx: &mut Tx, household: HouseholdId) -> Result<()
     sql("update household set name = $2 where id = $1 and name <> $2")
         .bind(household)
         .bind(&state.name)
-        .run(&mut *tx)
+        .later(&mut *tx)
         .await?;
     for member in &state.members {
         sql("
@@ -153,7 +161,7 @@ pub async fn project_household(tx: &mut Tx, household: HouseholdId) -> Result<()
         .bind(member.role.as_str())
         .bind(member.disabled)
         .bind(member.removed_from)
-        .run(&mut *tx)
+        .later(&mut *tx)
         .await?;
     }
     Ok(())
@@ -267,14 +275,14 @@ async fn insert(tx: &mut Tx, hold: &mut Hold, events: &[Event]) -> Result<()> {
                 .bind(event.recorded)
                 .bind(event.hash);
         }
-        statement.run(&mut *tx).await?;
+        statement.later(&mut *tx).await?;
     }
     sql("update household set position = $2, head = $3, last_recorded = $4 where id = $1")
         .bind(hold.household)
         .bind(last.position)
         .bind(last.hash)
         .bind(last.recorded)
-        .run(&mut *tx)
+        .later(&mut *tx)
         .await?;
     (hold.position, hold.head, hold.last_recorded) = (last.position, last.hash, last.recorded);
     Ok(())

@@ -175,7 +175,7 @@ pub(super) async fn load(tx: &mut Tx, household: HouseholdId, record: RecordId) 
 /// If the database refuses.
 pub async fn clear(tx: &mut Tx, household: HouseholdId) -> Result<()> {
     for table in TABLES {
-        sql(format!("delete from {table} where household_id = $1")).bind(household).run(&mut *tx).await?;
+        sql(format!("delete from {table} where household_id = $1")).bind(household).later(&mut *tx).await?;
     }
     Ok(())
 }
@@ -199,7 +199,7 @@ pub async fn set_version(tx: &mut Tx) -> Result<()> {
         on conflict (name) do update set version = excluded.version")
     .bind(NAME)
     .bind(record::FOLD_VERSION)
-    .run(&mut *tx)
+    .later(&mut *tx)
     .await?;
     Ok(())
 }

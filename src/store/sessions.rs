@@ -315,7 +315,7 @@ impl Inner {
     fn new(db: &Db) -> StoreResult<Self> {
         match db.pools() {
             Pools::Sqlite { writer, .. } => Ok(Self::Sqlite(SqliteStore::new(writer.clone()))),
-            Pools::Postgres(pool) => PostgresStore::new(pool.clone())
+            Pools::Postgres { driver, .. } => PostgresStore::new(driver.clone())
                 .with_schema_name("public")
                 .and_then(|store| store.with_table_name("tower_sessions"))
                 .map(Self::Postgres)

@@ -5,7 +5,9 @@ use crate::domain::event::Event;
 use crate::domain::ids::{EventId, RecordId, SubmissionKey};
 use crate::error::{Error, Result};
 
-use super::db::{Tx, sql};
+use super::db::{Row, Sql, Tx, sql};
+use super::ledger::{self, Hold};
+use super::views::{self, RecordView};
 
 /// A submission that was accepted before.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -18,12 +20,36 @@ pub struct Earlier {
     pub event: EventId,
 }
 
-/// The submission that a member's key was accepted for, if it was.
+/// What every write of a member begins with, asked in one go once the household is held.
+#[derive(Debug)]
+pub struct Opening {
+    /// The household, held.
+    pub hold: Hold,
+    /// The record that is written to, if one is and the member may see it.
+    pub view: Option<RecordView>,
+    /// The submission that the member's key was accepted for, if it was.
+    pub earlier: Option<Earlier>,
+    /// What the member may do at this moment; none for one who is disabled or gone.
+    pub role: Option<Role>,
+}
+
+/// Holds the household and asks what a write begins with.
 ///
 /// # Errors
-/// If the database refuses.
-pub async fn find(tx: &mut Tx, actor: &Actor, key: SubmissionKey) -> Result<Option<Earlier>> {
-    let row = sql("
+/// [`Error::NotFound`] if the record is not the member's to see.
+pub async fn open(tx: &mut Tx, actor: &Actor, key: SubmissionKey, record: Option<RecordId>) -> Result<Opening> {
+    let mut asked = vec![ledger::hold_statement(actor.household), find_statement(actor, key), role_statement(actor)];
+    asked.extend(record.map(|record| views::record_statement(actor, record)));
+    let answers = tx.together(asked).await?;
+    let first = |at: usize| answers.get(at).and_then(|rows| rows.first());
+    let hold = ledger::read_hold(actor.household, first(0))?;
+    let view = record.map(|_| views::read_record(first(3))).transpose()?;
+    let role = first(2).map(|row| row.text("role")?.parse().map_err(Error::Refused)).transpose()?;
+    Ok(Opening { hold, view, earlier: first(1).map(earlier).transpose()?, role })
+}
+
+fn find_statement(actor: &Actor, key: SubmissionKey) -> Sql {
+    sql("
         select s.digest, s.record_id, e.event_id
         from submission as s
         join record_events as e on e.household_id = s.household_id and e.position = s.first_position
@@ -31,14 +57,14 @@ pub async fn find(tx: &mut Tx, actor: &Actor, key: SubmissionKey) -> Result<Opti
     .bind(actor.household)
     .bind(actor.member)
     .bind(key)
-    .optional(&mut *tx)
-    .await?;
-    let Some(row) = row else { return Ok(None) };
-    Ok(Some(Earlier {
+}
+
+fn earlier(row: &Row) -> Result<Earlier> {
+    Ok(Earlier {
         digest: row.digest("digest")?,
         record: RecordId(row.uuid("record_id")?),
         event: EventId(row.uuid("event_id")?),
-    }))
+    })
 }
 
 /// Notes that a submission was accepted with these events.
@@ -57,7 +83,7 @@ pub async fn accept(tx: &mut Tx, actor: &Actor, key: SubmissionKey, digest: [u8;
     .bind(first.record)
     .bind(first.position)
     .bind(i64::try_from(events.len()).unwrap_or(i64::MAX))
-    .run(&mut *tx)
+    .later(&mut *tx)
     .await?;
     Ok(())
 }
@@ -67,11 +93,12 @@ pub async fn accept(tx: &mut Tx, actor: &Actor, key: SubmissionKey, digest: [u8;
 /// # Errors
 /// If the database refuses.
 pub async fn role(tx: &mut Tx, actor: &Actor) -> Result<Option<Role>> {
-    let row =
-        sql("select role from member where household_id = $1 and id = $2 and not disabled and removed_at is null")
-            .bind(actor.household)
-            .bind(actor.member)
-            .optional(&mut *tx)
-            .await?;
+    let row = role_statement(actor).optional(&mut *tx).await?;
     row.map(|row| row.text("role")?.parse().map_err(Error::Refused)).transpose()
+}
+
+fn role_statement(actor: &Actor) -> Sql {
+    sql("select role from member where household_id = $1 and id = $2 and not disabled and removed_at is null")
+        .bind(actor.household)
+        .bind(actor.member)
 }

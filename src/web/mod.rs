@@ -5,10 +5,10 @@
 use std::future::Future;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::{Extension, Router};
 use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -63,6 +63,7 @@ pub mod story;
 pub mod telling;
 pub mod timeline;
 pub mod visit;
+pub mod weighing;
 
 /// The largest form that is read. Generous, so that a form whose one text is far too long still gets its own words back.
 pub const BODY_LIMIT: usize = 8 * 1024 * 1024;
@@ -75,6 +76,7 @@ pub fn router(app: App) -> Router {
     let (pages, open) = routes::all().routers();
     pages
         .fallback(error::nothing_here)
+        .layer(Extension(weighing::Scales::default()))
         .layer(from_fn(session::recognise))
         .layer(session::layer(&app))
         .layer(from_fn(session::remember))

@@ -11,7 +11,7 @@ use super::guards;
 pub use super::guards::Access;
 use super::{
     about, account, acts, assets, editing, health, history, household, household_log, invitations, joining, leaving,
-    members, notes, record, records, register, setup, sign_in, start, timeline,
+    members, notes, record, records, register, setup, sign_in, start, timeline, weighing,
 };
 use crate::app::App;
 
@@ -141,6 +141,9 @@ impl Routes {
 
     fn page(mut self, method: &'static str, path: &'static str, access: Access, handler: MethodRouter<App>) -> Self {
         let guarded = match access {
+            Access::Member if method == "POST" => {
+                handler.route_layer(from_fn(weighing::weigh)).route_layer(from_fn(guards::members_only))
+            }
             Access::Member => handler.route_layer(from_fn(guards::members_only)),
             Access::Public | Access::Setup => handler.layer(Extension(SmallForm)),
         };

@@ -90,6 +90,13 @@ impl Program {
         Visitor::new(self.address)
     }
 
+    /// The most memory that it ever held, in bytes (`VmHWM` of proc(5)).
+    pub fn most_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("a running process");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("its high-water mark");
+        line.split_whitespace().next().and_then(|kib| kib.parse::<u64>().ok()).expect("a number") * 1024
+    }
+
     /// Ends it as a power cut does (SIGKILL), and waits until it is gone.
     pub fn kill(mut self) {
         self.end();

@@ -3,15 +3,15 @@
 use rusqlite::types::Value as Cell;
 use serde::de::DeserializeOwned;
 use sqlx::Row as _;
-use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
-use time::OffsetDateTime;
+use tokio_postgres::types::{FromSql, Type};
 use uuid::Uuid;
 
 use crate::domain::instant::Instant;
 
 use super::DbError;
 use super::direct::Cells;
+use super::postgres::EPOCH;
 
 /// A row of either engine, read by column name.
 #[allow(missing_debug_implementations)]
@@ -21,7 +21,7 @@ pub enum Row {
     /// From SQLite, read to its end.
     Direct(Cells),
     /// From PostgreSQL.
-    Postgres(PgRow),
+    Postgres(tokio_postgres::Row),
 }
 
 impl Cells {
@@ -74,7 +74,7 @@ macro_rules! column {
                     Some($s) => $from_sqlite.map(Some).ok_or_else(|| bad(column, "its value is not of its type")),
                     None => Ok(None),
                 },
-                Self::Postgres(row) => Ok(row.try_get::<Option<$pg>, _>(column)?.map(|$p| $from_pg)),
+                Self::Postgres(row) => Ok(pg::<Option<$pg>>(row, column)?.map(|$p| $from_pg)),
             }
         }
     };
@@ -105,7 +105,7 @@ impl Row {
         /// An instant.
         instant, opt_instant -> Instant,
         sqlite int i64 => |v| Some(Instant::from_micros(v)),
-        postgres OffsetDateTime => |v| Instant::from_micros(i64::try_from(v.unix_timestamp_nanos() / 1000).unwrap_or(0))
+        postgres Micros => |v| Instant::from_micros(v.0.saturating_add(EPOCH))
     );
 
     /// What a column's JSON says.
@@ -116,7 +116,7 @@ impl Row {
                 Cell::Text(text) => text,
                 _ => return Err(bad(column, "it is no text")),
             },
-            Self::Postgres(row) => row.try_get::<&str, _>(column)?,
+            Self::Postgres(row) => pg::<&str>(row, column)?,
         };
         serde_json::from_str(text).map_err(|e| bad(column, &e.to_string()))
     }
@@ -129,6 +129,23 @@ impl Row {
     /// Exactly 16 bytes: a salt.
     pub fn salt(&self, column: &str) -> Result<[u8; 16], DbError> {
         self.bytes(column)?.try_into().map_err(|_| bad(column, "it is not 16 bytes long"))
+    }
+}
+
+fn pg<'a, T: FromSql<'a>>(row: &'a tokio_postgres::Row, column: &str) -> Result<T, DbError> {
+    row.try_get(column).map_err(|error| bad(column, &error.to_string()))
+}
+
+/// An instant as PostgreSQL sends it: microseconds since its epoch.
+struct Micros(i64);
+
+impl<'a> FromSql<'a> for Micros {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        i64::from_sql(&Type::INT8, raw).map(Self)
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        *ty == Type::TIMESTAMPTZ
     }
 }
 

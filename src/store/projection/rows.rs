@@ -21,7 +21,7 @@ pub(super) async fn write_view(tx: &mut Tx, household: HouseholdId, view: &View,
         .bind(household)
         .bind(view.record)
         .bind(view.created_at)
-        .run(&mut *tx)
+        .later(&mut *tx)
         .await?;
         if let Some(external) = &view.state.external {
             sql("
@@ -31,7 +31,7 @@ pub(super) async fn write_view(tx: &mut Tx, household: HouseholdId, view: &View,
             .bind(&external.source)
             .bind(&external.reference)
             .bind(view.record)
-            .run(&mut *tx)
+            .later(&mut *tx)
             .await?;
         }
     }
@@ -61,7 +61,7 @@ pub(super) async fn write_view(tx: &mut Tx, household: HouseholdId, view: &View,
         .bind(summary)
         .bind(view.created_at)
         .bind(view.changed_at)
-        .run(&mut *tx)
+        .later(&mut *tx)
         .await?;
     Ok(())
 }
@@ -89,7 +89,7 @@ pub(super) async fn write_changes(tx: &mut Tx, event: &Event, changes: &[FieldCh
                 .bind(change.effective.map(|effective| effective.to_string()))
                 .bind(change.in_force);
         }
-        statement.run(&mut *tx).await?;
+        statement.later(&mut *tx).await?;
     }
     Ok(())
 }
@@ -107,7 +107,7 @@ pub(super) async fn write_tags(tx: &mut Tx, household: HouseholdId, before: Opti
                 .bind(household)
                 .bind(view.record)
                 .bind(view.position)
-                .run(&mut *tx)
+                .later(&mut *tx)
                 .await?;
         }
         return Ok(());
@@ -116,7 +116,7 @@ pub(super) async fn write_tags(tx: &mut Tx, household: HouseholdId, before: Opti
         sql("delete from record_tag where household_id = $1 and record_id = $2")
             .bind(household)
             .bind(view.record)
-            .run(&mut *tx)
+            .later(&mut *tx)
             .await?;
     }
     for chunk in state.tags.chunks(100) {
@@ -137,7 +137,7 @@ pub(super) async fn write_tags(tx: &mut Tx, household: HouseholdId, before: Opti
                 .bind(state.deleted.is_some())
                 .bind(view.position);
         }
-        statement.run(&mut *tx).await?;
+        statement.later(&mut *tx).await?;
     }
     Ok(())
 }
@@ -180,7 +180,7 @@ pub(super) async fn count_labels(
         .bind(*scope)
         .bind(*kind)
         .bind(key)
-        .run(&mut *tx)
+        .later(&mut *tx)
         .await?;
         sql("
             delete from label_count
@@ -189,7 +189,7 @@ pub(super) async fn count_labels(
         .bind(*scope)
         .bind(*kind)
         .bind(key)
-        .run(&mut *tx)
+        .later(&mut *tx)
         .await?;
     }
     for (scope, kind, key, label) in new.iter().filter(|label| !old.iter().any(|other| same(label, other))) {
@@ -203,7 +203,7 @@ pub(super) async fn count_labels(
         .bind(*kind)
         .bind(key)
         .bind(label)
-        .run(&mut *tx)
+        .later(&mut *tx)
         .await?;
     }
     Ok(())

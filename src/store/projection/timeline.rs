@@ -59,7 +59,7 @@ pub(super) async fn enter(tx: &mut Tx, event: &Event, fact: &Fact, scope: Option
     .bind(event.recorded)
     .bind(happening)
     .bind(scope)
-    .run(&mut *tx)
+    .later(&mut *tx)
     .await?;
     count(tx, event.household, scope, Years::one(event.occurred, 1)).await
 }
@@ -101,7 +101,7 @@ async fn replace(tx: &mut Tx, event: &Event, note: EventId, scope: Option<Uuid>)
         .bind(event.record)
         .bind(found.int("version")?)
         .bind(event.position)
-        .run(&mut *tx)
+        .later(&mut *tx)
         .await?;
     Ok(found.opt_int("retracted_by")?.is_none())
 }
@@ -126,7 +126,7 @@ pub(super) async fn mark(
     .bind(marks.corrected_by)
     .bind(after)
     .bind(scope.filter(|_| after))
-    .run(&mut *tx)
+    .later(&mut *tx)
     .await?;
     let change = i64::from(after) - i64::from(before);
     if change == 0 {
@@ -153,7 +153,7 @@ pub(super) async fn move_scope(
         .bind(household)
         .bind(record)
         .bind(after)
-        .run(&mut *tx)
+        .later(&mut *tx)
         .await?;
     Ok(())
 }
@@ -203,7 +203,7 @@ async fn count(tx: &mut Tx, household: HouseholdId, scope: Option<Uuid>, years: 
                 m12 = timeline_year.m12 + excluded.m12",
         )
         .bind_all(months)
-        .run(&mut *tx)
+        .later(&mut *tx)
         .await?;
         if months.iter().any(|change| *change < 0) {
             statement(
@@ -212,7 +212,7 @@ async fn count(tx: &mut Tx, household: HouseholdId, scope: Option<Uuid>, years: 
                 where household_id = $1 and scope = $2 and year = $3 and m0 = 0 and m1 = 0 and m2 = 0 and m3 = 0
                   and m4 = 0 and m5 = 0 and m6 = 0 and m7 = 0 and m8 = 0 and m9 = 0 and m10 = 0 and m11 = 0 and m12 = 0",
             )
-            .run(&mut *tx)
+            .later(&mut *tx)
             .await?;
         }
     }

@@ -1,0 +1,86 @@
+//! Bounds how much of all members' forms is in memory at once. One form may be large, so that a text that is far too
+//! long comes back to be shortened; many large ones at once would be more than a small server has.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http_body_util::BodyExt;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::error::HtmlError;
+use super::forms::LARGEST_FORM;
+use crate::error::Error;
+
+/// The unit of weight, in bytes.
+const UNIT: usize = 64 * 1024;
+
+/// What may be in memory at once, in bytes of form as it arrives. While it is answered a form is there several times:
+/// as it came, as it was understood, and in the page that shows it again.
+const AT_ONCE: usize = 32 * 1024 * 1024;
+
+/// How long a form waits for the others.
+const WAITING: Duration = Duration::from_secs(20);
+
+/// The scales that all forms of a server share.
+#[derive(Clone, Debug)]
+pub struct Scales(Arc<Semaphore>);
+
+impl Default for Scales {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(AT_ONCE / UNIT)))
+    }
+}
+
+/// Lets a form through once there is room for it. The room is given back when its answer has been read.
+pub async fn weigh(Extension(scales): Extension<Scales>, request: Request, next: Next) -> Response {
+    let weight = weight(request.headers());
+    let Ok(Ok(room)) = tokio::time::timeout(WAITING, scales.0.acquire_many_owned(weight)).await else {
+        let sentence = "Too many long texts arrive at once. Nothing was saved. Send the form again in a minute.";
+        return HtmlError::from(Error::Unavailable(sentence.to_owned())).into_response();
+    };
+    next.run(request).await.map(|body| holding(body, room))
+}
+
+/// In units. A form that does not say how long it is counts as the largest. What it says is so: the server reads no more.
+fn weight(headers: &HeaderMap) -> u32 {
+    let said = headers.get(header::CONTENT_LENGTH).filter(|_| !headers.contains_key(header::TRANSFER_ENCODING));
+    let bytes: Option<usize> = said.and_then(|said| said.to_str().ok()).and_then(|said| said.parse().ok());
+    u32::try_from(bytes.unwrap_or(LARGEST_FORM).min(LARGEST_FORM).div_ceil(UNIT)).unwrap_or(1).max(1)
+}
+
+fn holding(body: Body, room: OwnedSemaphorePermit) -> Body {
+    Body::new(body.map_frame(move |frame| {
+        let _held = &room;
+        frame
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderValue;
+
+    #[test]
+    fn a_form_weighs_what_it_says_and_the_most_if_it_says_nothing() {
+        let weighed = |length: Option<&'static str>, chunked: bool| {
+            let mut headers = HeaderMap::new();
+            length.map(|length| headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static(length)));
+            if chunked {
+                headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+            }
+            weight(&headers)
+        };
+        assert_eq!(weighed(Some("0"), false), 1);
+        assert_eq!(weighed(Some("65536"), false), 1);
+        assert_eq!(weighed(Some("65537"), false), 2);
+        assert_eq!(weighed(Some("999999999999"), false), 96);
+        assert_eq!(weighed(None, false), 96);
+        assert_eq!(weighed(Some("1"), true), 96);
+    }
+}
