@@ -138,23 +138,23 @@ both_engines! {
         let place = Place::empty(engine).await;
         let add = ["user", "add", "ana@home.example", "--name", "Ana", "--new-household", "The Lindens"];
         assert!(run(&place, &add, PASSWORD).0);
-        for arguments in [&["demo"][..], &["demo", "--no-serve"]] {
-            let (went_well, said) = run(&place, arguments, "");
+        for arguments in [&[][..], &["--no-serve"]] {
+            let (went_well, said) = fill(&place, arguments);
             assert!(!went_well && said.contains("This installation is not empty"), "{said}");
             assert!(!said.contains("inside failed"), "{said}");
         }
         let (_, list) = run(&place, &["user", "list"], "");
         assert_eq!(list.lines().count(), 1, "{list}");
         let other = Place::empty(engine).await;
-        let (went_well, said) = run(&other, &["demo", "--no-serve", "--password", "short"], "");
+        let (went_well, said) = fill(&other, &["--no-serve", "--password", "short"]);
         assert!(!went_well && said.contains("12 characters"), "{said}");
-        assert!(run(&other, &["demo", "--no-serve"], "").0);
-        assert!(!run(&other, &["demo", "--no-serve"], "").0, "nor into itself");
+        assert!(fill(&other, &["--no-serve"]).0);
+        assert!(!fill(&other, &["--no-serve"]).0, "nor into itself");
     }
 
     async fn each_sees_what_each_may(engine: Engine) {
         let place = Place::empty(engine).await;
-        let (went_well, said) = run(&place, &["demo", "--no-serve"], "");
+        let (went_well, said) = fill(&place, &["--no-serve"]);
         assert!(went_well && said.contains("has moved in, with 4"), "{said}");
         assert!(run(&place, &["verify"], "").1.contains("all as they were written"));
         let db = place.open().await;
@@ -224,6 +224,18 @@ async fn sign_in(visitor: &Visitor, name: &str, password: &str) {
     visitor.submit(&form, "Sign in").await.expect_words("Sign out");
 }
 
+/// Fills a place that the command line names.
+fn fill(place: &Place, arguments: &[&str]) -> (bool, String) {
+    let directory = place.directory().to_str().unwrap().to_owned();
+    let mut line = vec!["demo", "--data", &directory];
+    let url = place.url();
+    if let Some(url) = &url {
+        line.extend(["--database-url", url.as_str()]);
+    }
+    line.extend(arguments);
+    run(place, &line, "")
+}
+
 /// The password in what the program printed.
 fn password_in(said: &str) -> String {
     let (_, rest) = said.split_once("Password: ").unwrap_or_else(|| panic!("no password: {said}"));
@@ -241,8 +253,9 @@ impl ThrowAway {
     fn start(place: &Place, arguments: &[&str]) -> Self {
         let temporary = tempfile::tempdir().unwrap();
         let child = command(place, &[&["demo"], arguments].concat())
-            .env_remove("LIFEOPS_DATA")
-            .env_remove("LIFEOPS_DATABASE_URL")
+            // As in the image: where the real household lives is no place for a demo.
+            .env("LIFEOPS_DATA", place.directory().join("real"))
+            .env("LIFEOPS_DATABASE_URL", format!("sqlite:{}", place.directory().join("real.db").display()))
             .env("LIFEOPS_LISTEN", "127.0.0.1:0")
             .env("TMPDIR", temporary.path())
             .current_dir(place.directory())

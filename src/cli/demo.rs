@@ -32,8 +32,13 @@ pub async fn run(args: Args, effective: &Effective) -> Outcome {
         None => keys::random_words(4)?,
     };
     let password = Password::parse(&typed)?;
-    let settings = effective.settings.clone();
-    match (is_named(effective), args.no_serve) {
+    let mut settings = effective.settings.clone();
+    let named = is_named(effective, "LIFEOPS_DATABASE_URL");
+    if !named {
+        // A database that is set for the installation itself (an image sets one) is not where a demo belongs.
+        settings.database = Database::Sqlite(settings.data.join("lifeops.db"));
+    }
+    match (named || is_named(effective, "LIFEOPS_DATA"), args.no_serve) {
         (true, true) => fill_and_end(settings, &password, &typed).await,
         (true, false) => serve_named(settings, &password, &typed).await,
         (false, false) => serve_throw_away(settings, &password, &typed).await,
@@ -45,10 +50,9 @@ pub async fn run(args: Args, effective: &Effective) -> Outcome {
     }
 }
 
-/// Whether somebody said where the household is to be.
-fn is_named(effective: &Effective) -> bool {
-    let names = ["LIFEOPS_DATA", "LIFEOPS_DATABASE_URL"];
-    effective.told.iter().any(|told| names.contains(&told.name) && told.source != Source::Default)
+/// Whether the command line itself names a place. What the environment says is where the real household lives.
+fn is_named(effective: &Effective, name: &str) -> bool {
+    effective.told.iter().any(|told| told.name == name && matches!(told.source, Source::Flag(_)))
 }
 
 async fn fill_and_end(settings: Settings, password: &Password, typed: &str) -> Outcome {
@@ -68,7 +72,9 @@ async fn serve_named(mut settings: Settings, password: &Password, typed: &str) -
         Ok(Some(filled)) => filled,
         otherwise => {
             app.db.close().await;
-            return otherwise.map(drop);
+            return otherwise.and(Err(Failure::Told(
+                "Stopped before the household had moved in. Empty the place before you try again.".to_owned(),
+            )));
         }
     };
     let address = app.origin();
