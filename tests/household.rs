@@ -11,6 +11,7 @@ use lifeops::domain::person::Email;
 use lifeops::store::accounts::Membership;
 use lifeops::store::db::sql;
 use lifeops::upkeep::lines::Line;
+use lifeops::upkeep::{export, restore};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -300,6 +301,37 @@ both_engines! {
         assert_eq!(second.all("ol h2").last(), told.last());
         assert_eq!(home.ana.open(&second.link("Newer entries")).await.all("ol h2"), first.all("ol h2"));
         home.mila.get("/household/log").await.expect(403).expect_no_words("Benjamin");
+    }
+
+    async fn what_the_household_decided_comes_out_of_an_export_again(engine: Engine) {
+        let home = Home::start(engine).await;
+        let app = &home.server.app;
+        give_role(&home, "Mila", "owner").await;
+        let form = home.ana.open("/household").await.form("Save name").fill("name", "The Lindens & Sons");
+        home.ana.submit(&form, "Save name").await;
+        let (ben, mila) = (member(app, "Ben").await, member(app, "Mila").await);
+        for (wish, app) in [
+            (Wish::Remove { member: ben.member }, app.clone()),
+            (Wish::Reinstate { member: ben.member }, app.clone()),
+            (Wish::Remove { member: ben.member }, with_grace(app, 1)),
+            (Wish::Remove { member: mila.member }, app.clone()),
+        ] {
+            assert!(household::change_for_operator(&app, ben.household, wish).await.unwrap());
+        }
+        crate::invitations::invite(&home.ana, "viewer").await;
+        let mut file = Vec::new();
+        export::to_writer(app, &mut file, &|_, _| {}).await.unwrap();
+        let place = Place::empty(engine.other()).await;
+        let there = App::open(crate::support::settings(&place), Clock::System).await.unwrap();
+        restore::from_reader(&there, file.as_slice(), &|_| {}).await.unwrap();
+        let people = async |app: &App| {
+            let told = |m: Membership| (m.name, m.role, m.disabled, m.removed_from, m.household_name);
+            accounts::list(app).await.unwrap().into_iter().map(told).collect::<Vec<_>>()
+        };
+        assert_eq!(people(&there).await, people(app).await);
+        assert_eq!(people(&there).await.iter().filter(|(.., removed, _)| removed.is_some()).count(), 2);
+        audit(&there).await;
+        there.db.close().await;
     }
 
     async fn private_records_are_taken_along_and_can_be_checked(engine: Engine) {
