@@ -190,6 +190,8 @@ both_engines! {
             assert!(household::change_for_operator(app, ben.household, wish).await.unwrap());
         }
         assert!(home.ben.get("/records").await.expect_redirect().starts_with("/sign-in"));
+        let left = sql("select count(*) as n from member_session where member_id = $1").bind(ben.member);
+        assert_eq!(left.one(&app.db).await.unwrap().int("n").unwrap(), 0, "nor is it listed");
     }
 
     async fn a_removal_takes_its_time_and_then_holds(engine: Engine) {
@@ -232,8 +234,11 @@ both_engines! {
         act(&home.ana, &format!("{ben}/remove"), "Remove Ben").await.expect(303);
         clock.advance(LATER);
         assert_eq!(home.ben.get("/records").await.expect_redirect(), "/signed-out");
-        let refused = try_sign_in(&home, "Ben").await.expect(422);
+        let calls = app.passwords.calls();
+        let (refused, unknown) = (try_sign_in(&home, "Ben").await.expect(422), try_sign_in(&home, "Bea").await);
         assert_eq!(refused.summary()[0].0, accounts::NOT_RECOGNISED);
+        assert_eq!(refused.body.replace(&email("Ben"), &email("Bea")), unknown.body, "like somebody unknown");
+        assert_eq!(app.passwords.calls() - calls, 2);
         home.ana.open("/household").await.expect_words("Former members").expect_words("2 members");
         home.ana.open(&shared).await.expect_words("Ben");
         home.ana.get(&diary).await.expect(404);

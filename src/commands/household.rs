@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::domain::access::{Actor, Via};
 use crate::domain::event::Event;
 use crate::domain::household::{Household, Standing};
-use crate::domain::ids::{HouseholdId, SubmissionKey};
+use crate::domain::ids::{HouseholdId, MemberId, SubmissionKey};
 use crate::domain::instant::Instant;
 use crate::domain::membership::{self, By, Wish};
 use crate::domain::person::Zone;
@@ -99,19 +99,25 @@ async fn write(tx: &mut Tx, app: &App, asking: Asking, state: &Household, wish: 
     let grace = i64::try_from(app.settings.removal_grace.as_secs()).unwrap_or(i64::MAX);
     let Some(payload) = membership::decide(state, wish, by, now, grace)? else { return Ok(None) };
     let events = ledger::append_household(tx, now, &origin, today(now, &zone), vec![payload]).await?;
-    let ends = match wish {
-        Wish::Disable { .. } => true,
-        Wish::Reinstate { member } => {
-            state.member(*member).is_some_and(|member| matches!(member.standing(now), Standing::Removed(_)))
+    match wish {
+        // The next request of each device is told why.
+        Wish::Disable { member } => {
+            let account = members::account(tx, origin.household, *member).await?;
+            accounts::void_sessions(tx, account).await?;
         }
-        _ => false,
-    };
-    if let Some(member) = wish.member().filter(|_| ends) {
-        // The next request of each is told why, and nothing of before comes back when they may sign in again.
-        let account = members::account(tx, origin.household, member).await?;
-        accounts::void_sessions(tx, account).await?;
+        // Nothing of before comes back.
+        Wish::Enable { member } | Wish::Reinstate { member } if !may_sign_in(state, *member, now) => {
+            let account = members::account(tx, origin.household, *member).await?;
+            accounts::end_sessions(tx, account).await?;
+        }
+        _ => {}
     }
     Ok(Some(events))
+}
+
+fn may_sign_in(state: &Household, member: MemberId, now: Instant) -> bool {
+    let standing = state.member(member).map(|member| member.standing(now));
+    matches!(standing, Some(Standing::Here | Standing::Leaving(_)))
 }
 
 /// Where events come from that whoever runs the installation caused.

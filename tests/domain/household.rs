@@ -186,6 +186,37 @@ fn a_name_belongs_to_one_member_for_ever() {
     membership::join(&home, MemberId::new(), name("Rosa"), Role::Viewer).unwrap();
 }
 
+/// Whatever is wished, by whomever, whenever: somebody owns it who can sign in, and the same again changes nothing.
+#[test]
+fn no_sequence_of_wishes_loses_the_household() {
+    let mut dice = crate::support::Dice::new("household");
+    for _ in 0..200 {
+        let (mut home, mut at) = (given(), now());
+        for _ in 0..60 {
+            at = at.plus_seconds(i64::try_from(dice.below(5 * 86_400)).unwrap());
+            let member = [ana(), ben(), mila()][dice.below(3) as usize];
+            let wish = match dice.below(6) {
+                0 => Wish::Disable { member },
+                1 => Wish::Enable { member },
+                2 => Wish::Remove { member },
+                3 => Wish::Reinstate { member },
+                _ => {
+                    let role = [Role::Owner, Role::Editor, Role::Viewer][dice.below(3) as usize];
+                    Wish::ChangeRole { member, role }
+                }
+            };
+            let by = if dice.below(2) == 0 { By::Member } else { By::Operator };
+            let before = home.clone();
+            match when_at(&mut home, wish.clone(), by, at) {
+                Ok(Some(_)) => assert_ne!(home, before, "{wish:?} did something"),
+                _ => assert_eq!(home, before, "{wish:?} did nothing"),
+            }
+            assert!(home.has_acting_owner(), "after {wish:?} by {by:?}");
+            assert!(!matches!(when_at(&mut home, wish, by, at), Ok(Some(_))), "the same again is no event");
+        }
+    }
+}
+
 #[test]
 fn a_stranger_is_no_member() {
     let mut home = given();
