@@ -3,12 +3,14 @@
 
 use lifeops::app::App;
 use lifeops::commands::accounts::{self, NewMember};
-use lifeops::commands::household;
-use lifeops::domain::access::Role;
+use lifeops::commands::{household, invitations, records};
+use lifeops::domain::access::{Actor, Role, Via};
+use lifeops::domain::ids::SubmissionKey;
 use lifeops::domain::instant::Instant;
 use lifeops::domain::membership::Wish;
 use lifeops::domain::person::{Email, Zone};
 use lifeops::domain::text::MemberName;
+use lifeops::error::Error;
 use lifeops::passwords::Password;
 use lifeops::store::db::sql;
 use lifeops::web::guards::Access;
@@ -293,5 +295,47 @@ both_engines! {
         assert_eq!(theirs, 0, "neither a stranger nor an editor changed the household");
         scene.walk(Who::Owner, &home.ana, None).await;
         audit(&home.server.app).await;
+    }
+
+    /// A request that began while its member was an owner ends with what the member is when it writes.
+    async fn todays_standing_decides_inside_the_transaction(engine: Engine) {
+        let home = Home::start(engine).await;
+        let app = &home.server.app;
+        let record = home.create(&home.ana, SECRET, &[]).await;
+        let record = record.rsplit('/').next().unwrap().parse().unwrap();
+        let (ana, ben) = (member(app, "Ana").await, member(app, "Ben").await);
+        let stale = Actor {
+            household: ben.household,
+            member: ben.member,
+            role: Role::Owner,
+            zone: ben.zone.clone(),
+            via: Via::Page,
+            via_ref: None,
+        };
+        let before = count_events(&app.db).await;
+        let tries = async || {
+            let key = SubmissionKey::new;
+            let outs = [
+                household::change(app, &stale, key(), Wish::Remove { member: ana.member }).await.map(drop),
+                invitations::invite(app, &stale, key(), Role::Owner, 7).await,
+                records::delete(app, &stale, key(), record, None).await.map(drop),
+            ];
+            outs.map(|out| matches!(out, Err(Error::Forbidden(_))))
+        };
+        assert_eq!(tries().await[..2], [true, true], "an editor looks after nobody");
+        let wishes = [
+            Wish::ChangeRole { member: ben.member, role: Role::Owner },
+            Wish::Remove { member: ben.member },
+        ];
+        for wish in wishes {
+            household::change_for_operator(app, ben.household, wish).await.unwrap();
+        }
+        assert_eq!(tries().await, [true; 3], "nor does an owner who is leaving, who writes nothing either");
+        let keep = Wish::Reinstate { member: ben.member };
+        household::change_for_operator(app, ben.household, keep).await.unwrap();
+        household::change_for_operator(app, ben.household, Wish::Disable { member: ben.member }).await.unwrap();
+        assert_eq!(tries().await, [true; 3], "nor one who is disabled");
+        // The editor's deletion, and the four wishes.
+        assert_eq!(count_events(&app.db).await, before + 5);
     }
 }
