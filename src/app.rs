@@ -44,9 +44,27 @@ impl Clock {
     }
 }
 
-/// All that a request may touch. Cheap to clone.
+/// All that a request may touch. One reference to clone, because every layer that a request passes does.
 #[derive(Clone, Debug)]
-pub struct App {
+pub struct App(Arc<Parts>);
+
+impl std::ops::Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl From<Parts> for App {
+    fn from(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+/// What an [`App`] holds.
+#[derive(Clone, Debug)]
+pub struct Parts {
     /// The open database, migrated and with current projections.
     pub db: Db,
     /// The clock.
@@ -80,7 +98,7 @@ impl App {
         let db = open_database(&settings).await?;
         crate::keys::check(&key, &db).await?;
         let passwords = Passwords::new(&settings);
-        Ok(Self { db, clock, settings: Arc::new(settings), key, passwords })
+        Ok(Parts { db, clock, settings: Arc::new(settings), key, passwords }.into())
     }
 }
 

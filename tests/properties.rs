@@ -522,7 +522,8 @@ fn counted(known: &BTreeMap<String, Known>, household: HouseholdId) -> BTreeMap<
         let scope = if record.visibility == "household" { household.to_string() } else { record.owner.clone() };
         let category = record.values.get("category").map(|c| ("category".to_owned(), c.to_lowercase()));
         let tags = record.tags.iter().map(|tag| ("tag".to_owned(), tag.clone()));
-        for (kind, label) in category.into_iter().chain(tags) {
+        let all = ("all".to_owned(), String::new());
+        for (kind, label) in category.into_iter().chain(tags).chain([all]) {
             *counts.entry((scope.clone(), kind, label)).or_default() += 1;
         }
     }
@@ -588,8 +589,8 @@ async fn dump(db: &Db, household: HouseholdId) -> Vec<String> {
             let cells: Vec<String> = columns
                 .iter()
                 .map(|column| match row.opt_uuid(column) {
-                    Ok(Some(id)) => id.to_string(),
-                    _ => row.opt_text(column).unwrap().unwrap_or_default(),
+                    Ok(id) => id.map(|id| id.to_string()).unwrap_or_default(),
+                    Err(_) => row.opt_text(column).unwrap().unwrap_or_default(),
                 })
                 .collect();
             let numbers: Vec<i64> = [

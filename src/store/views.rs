@@ -117,6 +117,13 @@ pub struct ListFilter {
     pub deleted: bool,
 }
 
+impl ListFilter {
+    /// Whether no count that is kept says how many there are.
+    fn wants_counting(&self) -> bool {
+        self.deleted || (self.category.is_some() && self.tag.is_some())
+    }
+}
+
 /// Where a page of a list begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Cursor {
@@ -223,13 +230,18 @@ pub async fn list(db: &Db, actor: &Actor, filter: &ListFilter, cursor: Cursor) -
         Cursor::After(position) => (position, false),
     };
     let wanted = PAGE + 1;
-    let [found, count, known] = db
-        .together([
-            list_statement(actor, LISTED, filter, edge, forward, wanted),
-            count_statement(actor, filter),
-            suggestions_statement(actor),
-        ])
-        .await?;
+    let mut asked = vec![list_statement(actor, LISTED, filter, edge, forward, wanted), suggestions_statement(actor)];
+    if filter.wants_counting() {
+        asked.push(count_statement(actor, filter));
+    }
+    let mut answers = db.one_by_one(asked).await?.into_iter();
+    let found = answers.next().unwrap_or_default();
+    let known = read_suggestions(&answers.next().unwrap_or_default())?;
+    let count = match (answers.next(), known.count(filter)) {
+        (Some(counted), _) => counted.first().map_or(Ok(0), |row| row.int("records"))?,
+        (None, Some(known)) => known,
+        (None, None) => count_statement(actor, filter).one(db).await?.int("records")?,
+    };
     let mut rows = found.iter().map(Listed::read).collect::<Result<Vec<_>>>()?;
     let more = rows.len() > PAGE;
     rows.truncate(PAGE);
@@ -247,8 +259,8 @@ pub async fn list(db: &Db, actor: &Actor, filter: &ListFilter, cursor: Cursor) -
         newer: newer.map(Cursor::After),
         older: last.filter(|_| older).map(Cursor::Before),
         rows,
-        count: count.first().map_or(Ok(0), |row| row.int("records"))?.min(COUNTED + 1),
-        known: read_suggestions(&known)?,
+        count: count.min(COUNTED + 1),
+        known,
     })
 }
 
@@ -386,6 +398,30 @@ pub struct Suggestions {
     pub categories: Vec<Label>,
     /// Tags in use, by name.
     pub tags: Vec<Label>,
+    /// How many records the member may see.
+    pub records: i64,
+    /// Whether there are more labels than these.
+    more: bool,
+}
+
+/// How many labels are suggested.
+const SUGGESTED: usize = 1000;
+
+impl Suggestions {
+    /// How many records a filter by one label, or by none, finds; none if that is not known.
+    fn count(&self, filter: &ListFilter) -> Option<i64> {
+        let of = |labels: &[Label], wanted: &str| {
+            let key = fold(wanted);
+            let known = labels.iter().find(|label| label.key == key).map(|label| label.records);
+            known.or((!self.more).then_some(0))
+        };
+        match (&filter.category, &filter.tag) {
+            _ if filter.wants_counting() => None,
+            (None, None) => Some(self.records),
+            (Some(category), _) => of(&self.categories, category),
+            (None, Some(tag)) => of(&self.tags, tag),
+        }
+    }
 }
 
 /// Categories and tags in use in records that the member may see.
@@ -397,22 +433,28 @@ pub async fn suggestions(db: &Db, actor: &Actor) -> Result<Suggestions> {
 }
 
 fn suggestions_statement(actor: &Actor) -> Sql {
-    sql("
-        select kind, label_key, min(label) as label, cast(sum(records) as bigint) as records
-        from label_count
-        where household_id = $1 and scope in ($1, $2)
-        group by kind, label_key
-        order by kind, label_key
-        limit 1000")
+    // In this order what counts all records is first.
+    sql(format!(
+        "select kind, label_key, min(label) as label, cast(sum(records) as bigint) as records
+         from label_count
+         where household_id = $1 and scope in ($1, $2)
+         group by kind, label_key
+         order by kind, label_key
+         limit {SUGGESTED}"
+    ))
     .bind(actor.household)
     .bind(actor.member)
 }
 
 fn read_suggestions(rows: &[Row]) -> Result<Suggestions> {
-    let mut suggestions = Suggestions::default();
+    let mut suggestions = Suggestions { more: rows.len() == SUGGESTED, ..Suggestions::default() };
     for row in rows {
         let label = Label { key: row.text("label_key")?, label: row.text("label")?, records: row.int("records")? };
-        if row.text("kind")? == "category" { &mut suggestions.categories } else { &mut suggestions.tags }.push(label);
+        match row.text("kind")?.as_str() {
+            "all" => suggestions.records = label.records,
+            "category" => suggestions.categories.push(label),
+            _ => suggestions.tags.push(label),
+        }
     }
     Ok(suggestions)
 }
