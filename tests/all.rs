@@ -9,6 +9,7 @@ mod attacks;
 mod browser;
 mod cli;
 mod concurrency;
+mod connections;
 mod dates;
 mod demo;
 mod domain;
