@@ -22,6 +22,7 @@ mod pages;
 mod properties;
 mod security;
 mod setup;
+mod sharing;
 mod timeline;
 mod upkeep;
 mod walls;

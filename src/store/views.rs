@@ -13,6 +13,7 @@ use crate::domain::when::Occurred;
 use crate::error::{Error, Result};
 
 use super::db::{Db, On, Row, Sql, bad, sql};
+use super::people::{PEOPLE, People};
 use super::projection::View;
 
 /// The condition under which a member sees a row of `record_view`: `$1` is the household, `$2` the member.
@@ -35,8 +36,12 @@ pub struct RecordView {
     pub summary: Summary,
     /// What the member who keeps it is called.
     pub owner_name: String,
-    /// What the member who deleted it is called, if it is deleted.
+    /// What the member who deleted it was called, if it is deleted.
     pub deleted_by_name: String,
+    /// What the household is called. Only where the record was asked for by itself.
+    pub household_name: String,
+    /// Everybody in the household. Only where the record was asked for by itself.
+    pub people: People,
 }
 
 impl RecordView {
@@ -56,6 +61,8 @@ impl RecordView {
             summary: view.summary,
             owner_name: row.opt_text("owner_name")?.unwrap_or_default(),
             deleted_by_name: String::new(),
+            household_name: String::new(),
+            people: People::default(),
         })
     }
 
@@ -82,15 +89,13 @@ pub async fn record<'a>(on: impl Into<On<'a>>, actor: &Actor, id: RecordId) -> R
 
 /// What [`record`] asks.
 pub(super) fn record_statement(actor: &Actor, id: RecordId) -> Sql {
-    // The name of who deleted it comes from the same query: the state's own JSON names the member.
+    // The names in its sentences come from the same query: the state's own JSON names the members.
     sql(format!(
         "select v.id, v.state, v.position, v.summary, v.created_at, v.changed_at, o.name as owner_name,
-                d.name as deleted_by_name
+                h.name as household_name, {PEOPLE}
          from record_view as v
+         join household as h on h.id = v.household_id
          left join member as o on o.household_id = v.household_id and o.id = v.owner_id
-         left join record_events as e
-             on e.household_id = v.household_id and e.position = v.position and v.deleted
-         left join member as d on d.household_id = e.household_id and d.id = e.actor_id
          where v.household_id = $1 and v.id = $3 and {VISIBLE}"
     ))
     .bind(actor.household)
@@ -102,7 +107,12 @@ pub(super) fn record_statement(actor: &Actor, id: RecordId) -> Sql {
 pub(super) fn read_record(row: Option<&Row>) -> Result<RecordView> {
     let row = row.ok_or(Error::NotFound)?;
     let mut view = RecordView::read(row)?;
-    view.deleted_by_name = row.opt_text("deleted_by_name")?.unwrap_or_default();
+    view.household_name = row.text("household_name")?;
+    view.people = People::read(row)?;
+    // Nothing follows a deletion but the restoring: its event is the record's latest.
+    let deleted_by = view.state.deleted.as_ref().and_then(|deleted| deleted.by);
+    let called = deleted_by.and_then(|by| view.people.called(by, view.position));
+    view.deleted_by_name = called.map(|called| called.to_string()).unwrap_or_default();
     Ok(view)
 }
 
@@ -415,18 +425,6 @@ fn read_suggestions(rows: &[Row]) -> Result<Suggestions> {
         if row.text("kind")? == "category" { &mut suggestions.categories } else { &mut suggestions.tags }.push(label);
     }
     Ok(suggestions)
-}
-
-/// The names of a household's members, for sentences about who sees a record.
-///
-/// # Errors
-/// If the database refuses.
-pub async fn member_names(db: &Db, actor: &Actor) -> Result<Vec<(MemberId, String)>> {
-    let rows = sql("select id, name from member where household_id = $1 and not disabled order by joined_at, id")
-        .bind(actor.household)
-        .all(db)
-        .await?;
-    rows.iter().map(|row| Ok((MemberId(row.uuid("id")?), row.text("name")?))).collect()
 }
 
 /// Who sees a record, as a word.

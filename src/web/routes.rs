@@ -10,8 +10,8 @@ use super::forms::SmallForm;
 use super::guards;
 pub use super::guards::Access;
 use super::{
-    about, account, acts, assets, editing, health, history, notes, record, records, register, setup, sign_in, start,
-    timeline,
+    about, account, acts, assets, editing, hand_over, health, history, notes, record, records, register, setup,
+    sign_in, start, timeline,
 };
 use crate::app::App;
 
@@ -68,6 +68,8 @@ pub fn all() -> Routes {
         .post("/records/{record}/share", Member, acts::share)
         .get("/records/{record}/keep-private", Member, acts::ask_keep_private)
         .post("/records/{record}/keep-private", Member, acts::keep_private)
+        .get("/records/{record}/hand-over", Member, hand_over::ask)
+        .post("/records/{record}/hand-over", Member, hand_over::hand_over)
         .get("/records/{record}/events/{event}/undo", Member, acts::ask_undo)
         .post("/records/{record}/events/{event}/undo", Member, acts::undo)
         .get("/records/{record}/history", Member, history::whole)
