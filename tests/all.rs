@@ -18,6 +18,7 @@ mod kill;
 mod ledger;
 mod matrix;
 mod nasty;
+mod news;
 mod pages;
 mod properties;
 mod security;

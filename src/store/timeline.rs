@@ -314,7 +314,11 @@ fn happening(row: &Row) -> Result<Happening> {
 }
 
 /// What events of several records changed, by position.
-async fn changes(db: &Db, actor: &Actor, events: &[(RecordId, i64)]) -> Result<HashMap<i64, Vec<FieldChange>>> {
+pub(super) async fn changes(
+    db: &Db,
+    actor: &Actor,
+    events: &[(RecordId, i64)],
+) -> Result<HashMap<i64, Vec<FieldChange>>> {
     let mut found: HashMap<i64, Vec<FieldChange>> = HashMap::new();
     if events.is_empty() {
         return Ok(found);

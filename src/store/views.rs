@@ -6,6 +6,7 @@ use serde::Deserialize;
 use crate::domain::access::{Actor, Visibility};
 use crate::domain::ids::{MemberId, RecordId};
 use crate::domain::instant::Instant;
+use crate::domain::person::Called;
 use crate::domain::record::Record;
 use crate::domain::summary::Summary;
 use crate::domain::text::{Tag, fold};
@@ -13,7 +14,7 @@ use crate::domain::when::Occurred;
 use crate::error::{Error, Result};
 
 use super::db::{Db, On, Row, Sql, bad, sql};
-use super::people::{PEOPLE, People};
+use super::people::{self, ACTOR, PEOPLE, People};
 use super::projection::View;
 
 /// The condition under which a member sees a row of `record_view`: `$1` is the household, `$2` the member.
@@ -38,6 +39,8 @@ pub struct RecordView {
     pub owner_name: String,
     /// What the member who deleted it was called, if it is deleted.
     pub deleted_by_name: String,
+    /// Who did the latest event, as the member was called. Only in lists.
+    pub last_by: Option<Called>,
     /// What the household is called. Only where the record was asked for by itself.
     pub household_name: String,
     /// Everybody in the household. Only where the record was asked for by itself.
@@ -61,6 +64,7 @@ impl RecordView {
             summary: view.summary,
             owner_name: row.opt_text("owner_name")?.unwrap_or_default(),
             deleted_by_name: String::new(),
+            last_by: None,
             household_name: String::new(),
             people: People::default(),
         })
@@ -165,6 +169,8 @@ pub struct Listed {
     pub summary: Summary,
     /// What the member who keeps it is called.
     pub owner_name: String,
+    /// Who did the latest event, as the member was called; none for the program itself.
+    pub last_by: Option<Called>,
 }
 
 /// What a list reads of a record's state; the rest, its fields above all, is passed over.
@@ -187,6 +193,7 @@ impl Listed {
             tags,
             summary: row.json("summary")?,
             owner_name: row.opt_text("owner_name")?.unwrap_or_default(),
+            last_by: people::actor(row)?,
         })
     }
 }
@@ -203,6 +210,7 @@ impl From<&RecordView> for Listed {
             tags: view.state.tags.clone(),
             summary: view.summary.clone(),
             owner_name: view.owner_name.clone(),
+            last_by: view.last_by.clone(),
         }
     }
 }
@@ -262,13 +270,14 @@ pub async fn list(db: &Db, actor: &Actor, filter: &ListFilter, cursor: Cursor) -
     })
 }
 
+/// What [`lately_statement`] found.
+pub(super) fn read_lately(rows: &[Row]) -> Result<Vec<RecordView>> {
+    rows.iter().map(|row| Ok(RecordView { last_by: people::actor(row)?, ..RecordView::read(row)? })).collect()
+}
+
 /// The records that changed last, of those that the member may see.
-///
-/// # Errors
-/// If the database refuses.
-pub async fn lately(db: &Db, actor: &Actor, limit: usize) -> Result<Vec<RecordView>> {
-    let found = list_statement(actor, WHOLE, &ListFilter::default(), i64::MAX, true, limit).all(db).await?;
-    found.iter().map(RecordView::read).collect()
+pub(super) fn lately_statement(actor: &Actor, limit: usize) -> Sql {
+    list_statement(actor, WHOLE, &ListFilter::default(), i64::MAX, true, limit)
 }
 
 /// What [`Listed`] reads.
@@ -299,10 +308,12 @@ fn list_statement(actor: &Actor, columns: &str, filter: &ListFilter, edge: i64, 
     };
     let [shared, own] = scopes(filter).map(walk);
     let statement = sql(format!(
-        "select {columns}, o.name as owner_name
+        "select {columns}, o.name as owner_name, {ACTOR}
          from (select * from ({shared} union all {own}) as both_scopes order by position {order} limit {limit}) as p
          cross join record_view as v
          left join member as o on o.household_id = $1 and o.id = v.owner_id
+         left join record_events as e on e.household_id = $1 and e.position = v.position
+         left join member as m on m.household_id = $1 and m.id = e.actor_id
          where v.household_id = $1 and v.id = p.id
          order by p.position {order}"
     ))
@@ -425,9 +436,4 @@ fn read_suggestions(rows: &[Row]) -> Result<Suggestions> {
         if row.text("kind")? == "category" { &mut suggestions.categories } else { &mut suggestions.tags }.push(label);
     }
     Ok(suggestions)
-}
-
-/// Who sees a record, as a word.
-pub fn is_private(view: &RecordView) -> bool {
-    view.state.visibility == Visibility::Private
 }

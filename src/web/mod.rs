@@ -40,6 +40,7 @@ mod icons;
 pub mod look;
 pub mod markdown;
 pub mod moments;
+pub mod news;
 pub mod notes;
 pub mod page;
 pub mod paths;

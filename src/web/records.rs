@@ -22,7 +22,7 @@ use super::page::{Flash, Frame, Tab, Who};
 use super::paths::{Asked, with_query};
 use super::reply::page;
 use super::story::Words;
-use super::telling::last_words;
+use super::telling::{last_words, name};
 
 /// `GET /records`
 pub async fn list(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Result<Response, HtmlError> {
@@ -201,7 +201,7 @@ pub struct Row {
     pub category: Option<String>,
     /// When the latest happening was.
     pub when: Moment,
-    /// Who keeps it.
+    /// Who did it.
     pub by: String,
     /// Whether only its keeper sees it.
     pub private: bool,
@@ -236,7 +236,7 @@ impl Row {
             last,
             category: record.category.clone(),
             when: Moment::brief(occurred, this_year),
-            by: record.owner_name.clone(),
+            by: name(record.last_by.as_ref()),
             private: record.visibility == Visibility::Private,
             tags: record.tags.iter().map(ToString::to_string).collect(),
             amount: amount.or_else(|| summary.reading.as_ref().map(|reading| reading.words())),

@@ -10,7 +10,7 @@ use super::forms::SmallForm;
 use super::guards;
 pub use super::guards::Access;
 use super::{
-    about, account, acts, assets, editing, hand_over, health, history, notes, record, records, register, setup,
+    about, account, acts, assets, editing, hand_over, health, history, news, notes, record, records, register, setup,
     sign_in, start, timeline,
 };
 use crate::app::App;
@@ -49,6 +49,7 @@ pub fn all() -> Routes {
         .post("/account/sessions/sign-out-others", Member, account::sign_out_others)
         .get("/", Member, start::show)
         .post("/notes", Member, start::add_note)
+        .post("/seen", Member, news::seen)
         .get("/help", Public, about::help)
         .get("/accessibility", Public, about::accessibility)
         .get("/timeline", Member, timeline::show)
