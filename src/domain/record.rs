@@ -221,6 +221,11 @@ impl Record {
             }],
             Payload::RecordShared(_) => self.see(Visibility::Household),
             Payload::RecordUnshared(_) => self.see(Visibility::Private),
+            // Who keeps it is no field of a form, so that nobody's form is stale because of it.
+            Payload::RecordHandedOver(handed) => {
+                self.owner = Some(handed.to);
+                Vec::new()
+            }
             _ => Vec::new(),
         }
     }

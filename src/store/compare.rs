@@ -38,6 +38,7 @@ pub type Rows = BTreeMap<String, Vec<Option<String>>>;
 pub const TABLES: &[Table] = &[
     Table { name: "household", walk: "id", key: &[], columns: &[("name", Text)] },
     Table { name: "member", walk: "id", key: &[], columns: &[("name", Text), ("role", Text), ("disabled", Bool)] },
+    Table { name: "member_name", walk: "member_id", key: &["position"], columns: &[("position", Int), ("name", Text)] },
     Table { name: "record", walk: "id", key: &[], columns: &[("created_at", Instant)] },
     Table {
         name: "record_view",

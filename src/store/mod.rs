@@ -12,6 +12,8 @@ pub mod fields; // a field's own history, and what fields were
 pub mod history; // a record's story and its fields' own histories
 pub mod installation; // its key, and whether it was begun
 pub mod ledger; // the two doors: append and replay
+pub mod news; // what the others wrote, since a member last said "seen"
+pub mod people; // who belongs to the household, and what they were called when
 pub mod projection; // the read model's rows, from the fold
 pub mod sessions; // signed-in browsers
 pub mod streams; // a stream's facts

@@ -25,8 +25,8 @@ pub struct Earlier {
 pub struct Opening {
     /// The household, held.
     pub hold: Hold,
-    /// The record that is written to, if one is and the member may see it.
-    pub view: Option<RecordView>,
+    /// The record that is written to, if one is; [`Error::NotFound`] if it is not the member's to see.
+    pub view: Result<Option<RecordView>>,
     /// The submission that the member's key was accepted for, if it was.
     pub earlier: Option<Earlier>,
     /// What the member may do at this moment; none for one who is disabled or gone.
@@ -36,14 +36,14 @@ pub struct Opening {
 /// Holds the household and asks what a write begins with.
 ///
 /// # Errors
-/// [`Error::NotFound`] if the record is not the member's to see.
+/// [`Error::NotFound`] if there is no such household.
 pub async fn open(tx: &mut Tx, actor: &Actor, key: SubmissionKey, record: Option<RecordId>) -> Result<Opening> {
     let mut asked = vec![ledger::hold_statement(actor.household), find_statement(actor, key), role_statement(actor)];
     asked.extend(record.map(|record| views::record_statement(actor, record)));
     let answers = tx.together(asked).await?;
     let first = |at: usize| answers.get(at).and_then(|rows| rows.first());
     let hold = ledger::read_hold(actor.household, first(0))?;
-    let view = record.map(|_| views::read_record(first(3))).transpose()?;
+    let view = record.map(|_| views::read_record(first(3))).transpose();
     let role = first(2).map(|row| row.text("role")?.parse().map_err(Error::Refused)).transpose()?;
     Ok(Opening { hold, view, earlier: first(1).map(earlier).transpose()?, role })
 }

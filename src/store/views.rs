@@ -6,6 +6,7 @@ use serde::Deserialize;
 use crate::domain::access::{Actor, Visibility};
 use crate::domain::ids::{MemberId, RecordId};
 use crate::domain::instant::Instant;
+use crate::domain::person::Called;
 use crate::domain::record::Record;
 use crate::domain::summary::Summary;
 use crate::domain::text::{Tag, fold};
@@ -13,6 +14,7 @@ use crate::domain::when::Occurred;
 use crate::error::{Error, Result};
 
 use super::db::{Db, On, Row, Sql, bad, sql};
+use super::people::{self, ACTOR, PEOPLE, People};
 use super::projection::View;
 
 /// The condition under which a member sees a row of `record_view`: `$1` is the household, `$2` the member.
@@ -35,8 +37,14 @@ pub struct RecordView {
     pub summary: Summary,
     /// What the member who keeps it is called.
     pub owner_name: String,
-    /// What the member who deleted it is called, if it is deleted.
+    /// What the member who deleted it was called, if it is deleted.
     pub deleted_by_name: String,
+    /// Who did the latest event, as the member was called. Only in lists.
+    pub last_by: Option<Called>,
+    /// What the household is called. Only where the record was asked for by itself.
+    pub household_name: String,
+    /// Everybody in the household. Only where the record was asked for by itself.
+    pub people: People,
 }
 
 impl RecordView {
@@ -56,6 +64,9 @@ impl RecordView {
             summary: view.summary,
             owner_name: row.opt_text("owner_name")?.unwrap_or_default(),
             deleted_by_name: String::new(),
+            last_by: None,
+            household_name: String::new(),
+            people: People::default(),
         })
     }
 
@@ -82,15 +93,13 @@ pub async fn record<'a>(on: impl Into<On<'a>>, actor: &Actor, id: RecordId) -> R
 
 /// What [`record`] asks.
 pub(super) fn record_statement(actor: &Actor, id: RecordId) -> Sql {
-    // The name of who deleted it comes from the same query: the state's own JSON names the member.
+    // The names in its sentences come from the same query: the state's own JSON names the members.
     sql(format!(
         "select v.id, v.state, v.position, v.summary, v.created_at, v.changed_at, o.name as owner_name,
-                d.name as deleted_by_name
+                h.name as household_name, {PEOPLE}
          from record_view as v
+         join household as h on h.id = v.household_id
          left join member as o on o.household_id = v.household_id and o.id = v.owner_id
-         left join record_events as e
-             on e.household_id = v.household_id and e.position = v.position and v.deleted
-         left join member as d on d.household_id = e.household_id and d.id = e.actor_id
          where v.household_id = $1 and v.id = $3 and {VISIBLE}"
     ))
     .bind(actor.household)
@@ -102,7 +111,12 @@ pub(super) fn record_statement(actor: &Actor, id: RecordId) -> Sql {
 pub(super) fn read_record(row: Option<&Row>) -> Result<RecordView> {
     let row = row.ok_or(Error::NotFound)?;
     let mut view = RecordView::read(row)?;
-    view.deleted_by_name = row.opt_text("deleted_by_name")?.unwrap_or_default();
+    view.household_name = row.text("household_name")?;
+    view.people = People::read(row)?;
+    // Nothing follows a deletion but the restoring: its event is the record's latest.
+    let deleted_by = view.state.deleted.as_ref().and_then(|deleted| deleted.by);
+    let called = deleted_by.and_then(|by| view.people.called(by, view.position));
+    view.deleted_by_name = called.map(|called| called.to_string()).unwrap_or_default();
     Ok(view)
 }
 
@@ -162,6 +176,8 @@ pub struct Listed {
     pub summary: Summary,
     /// What the member who keeps it is called.
     pub owner_name: String,
+    /// Who did the latest event, as the member was called; none for the program itself.
+    pub last_by: Option<Called>,
 }
 
 /// What a list reads of a record's state; the rest, its fields above all, is passed over.
@@ -184,6 +200,7 @@ impl Listed {
             tags,
             summary: row.json("summary")?,
             owner_name: row.opt_text("owner_name")?.unwrap_or_default(),
+            last_by: people::actor(row)?,
         })
     }
 }
@@ -200,6 +217,7 @@ impl From<&RecordView> for Listed {
             tags: view.state.tags.clone(),
             summary: view.summary.clone(),
             owner_name: view.owner_name.clone(),
+            last_by: view.last_by.clone(),
         }
     }
 }
@@ -264,13 +282,14 @@ pub async fn list(db: &Db, actor: &Actor, filter: &ListFilter, cursor: Cursor) -
     })
 }
 
+/// What [`lately_statement`] found.
+pub(super) fn read_lately(rows: &[Row]) -> Result<Vec<RecordView>> {
+    rows.iter().map(|row| Ok(RecordView { last_by: people::actor(row)?, ..RecordView::read(row)? })).collect()
+}
+
 /// The records that changed last, of those that the member may see.
-///
-/// # Errors
-/// If the database refuses.
-pub async fn lately(db: &Db, actor: &Actor, limit: usize) -> Result<Vec<RecordView>> {
-    let found = list_statement(actor, WHOLE, &ListFilter::default(), i64::MAX, true, limit).all(db).await?;
-    found.iter().map(RecordView::read).collect()
+pub(super) fn lately_statement(actor: &Actor, limit: usize) -> Sql {
+    list_statement(actor, WHOLE, &ListFilter::default(), i64::MAX, true, limit)
 }
 
 /// What [`Listed`] reads.
@@ -301,10 +320,12 @@ fn list_statement(actor: &Actor, columns: &str, filter: &ListFilter, edge: i64, 
     };
     let [shared, own] = scopes(filter).map(walk);
     let statement = sql(format!(
-        "select {columns}, o.name as owner_name
+        "select {columns}, o.name as owner_name, {ACTOR}
          from (select * from ({shared} union all {own}) as both_scopes order by position {order} limit {limit}) as p
          cross join record_view as v
          left join member as o on o.household_id = $1 and o.id = v.owner_id
+         left join record_events as e on e.household_id = $1 and e.position = v.position
+         left join member as m on m.household_id = $1 and m.id = e.actor_id
          where v.household_id = $1 and v.id = p.id
          order by p.position {order}"
     ))
@@ -457,21 +478,4 @@ fn read_suggestions(rows: &[Row]) -> Result<Suggestions> {
         }
     }
     Ok(suggestions)
-}
-
-/// The names of a household's members, for sentences about who sees a record.
-///
-/// # Errors
-/// If the database refuses.
-pub async fn member_names(db: &Db, actor: &Actor) -> Result<Vec<(MemberId, String)>> {
-    let rows = sql("select id, name from member where household_id = $1 and not disabled order by joined_at, id")
-        .bind(actor.household)
-        .all(db)
-        .await?;
-    rows.iter().map(|row| Ok((MemberId(row.uuid("id")?), row.text("name")?))).collect()
-}
-
-/// Who sees a record, as a word.
-pub fn is_private(view: &RecordView) -> bool {
-    view.state.visibility == Visibility::Private
 }

@@ -2,6 +2,7 @@
 
 mod chain;
 mod edits;
+mod keeping;
 mod samples;
 mod values;
 
