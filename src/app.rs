@@ -45,9 +45,27 @@ impl Clock {
     }
 }
 
-/// All that a request may touch. Cheap to clone.
+/// All that a request may touch. One reference to clone, because every layer that a request passes does.
 #[derive(Clone, Debug)]
-pub struct App {
+pub struct App(Arc<Parts>);
+
+impl std::ops::Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl From<Parts> for App {
+    fn from(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+/// What an [`App`] holds.
+#[derive(Clone, Debug)]
+pub struct Parts {
     /// The open database, migrated and with current projections.
     pub db: Db,
     /// The clock.
@@ -81,11 +99,9 @@ impl App {
         let db = open_database(&settings).await?;
         crate::keys::check(&key, &db).await?;
         let passwords = Passwords::new(&settings);
-        Ok(Self { db, clock, settings: Arc::new(settings), key, passwords })
+        Ok(Parts { db, clock, settings: Arc::new(settings), key, passwords }.into())
     }
-}
 
-impl App {
     /// What a person opens, without a path: the base URL, or the address that is listened on. Never what a request says.
     pub fn origin(&self) -> String {
         match &self.settings.base_url {

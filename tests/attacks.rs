@@ -11,7 +11,7 @@ use lifeops::domain::record::Record;
 use lifeops::domain::text::{MemberName, Title};
 use lifeops::domain::when::Occurred;
 use lifeops::error::Error;
-use lifeops::store::{streams, views};
+use lifeops::store::{people, streams, views};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::properties::{House, house};
@@ -71,8 +71,8 @@ both_engines! {
                 renamed.await.unwrap().unwrap();
             }
         }
-        let names = views::member_names(&house.app.db, &house.actors[0]).await.unwrap();
-        let mut names: Vec<String> = names.into_iter().map(|(_, name)| name).collect();
+        let people = people::of_household(&house.app.db, &house.actors[0]).await.unwrap();
+        let mut names: Vec<String> = people.present().map(|person| person.name.clone()).collect();
         names.sort();
         assert_eq!(names, ["Member 0 7", "Member 1 7", "Member 2 7"]);
     }

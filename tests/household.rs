@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lifeops::app::{App, Clock};
+use lifeops::app::{App, Clock, Parts};
 use lifeops::commands::{accounts, household};
 use lifeops::domain::chain;
 use lifeops::domain::instant::Instant;
@@ -308,6 +308,26 @@ both_engines! {
         home.mila.get("/household/log").await.expect(403).expect_no_words("Benjamin");
     }
 
+    async fn who_is_leaving_gives_away_what_they_keep(engine: Engine) {
+        let home = Home::start(engine).await;
+        let app = &home.server.app;
+        let diary = home.create(&home.ben, "The dog’s diary", &[("visibility", "private")]).await;
+        let kettle = home.create(&home.ana, "Kettle", &[]).await;
+        let (ana, ben) = (member(app, "Ana").await, member(app, "Ben").await);
+        household::change_for_operator(app, ben.household, Wish::Remove { member: ben.member }).await.unwrap();
+        let page = home.ben.open("/household/leaving").await;
+        let ask = home.ben.open(&page.link("Hand over The dog’s diary")).await;
+        let form = ask.form_to(&format!("{diary}/hand-over")).fill("to", &ana.member.to_string());
+        home.ben.submit(&form, &form.button_words()[0]).await;
+        home.ana.open(&diary).await.expect_words("The dog’s diary");
+        home.ben.get(&diary).await.expect(404);
+        // Nobody gives anything to somebody who is leaving.
+        let ask = home.ana.open(&format!("{kettle}/hand-over")).await.expect_words("Mila").expect_no_words("Ben");
+        let form = ask.form_to(&format!("{kettle}/hand-over")).force("to", &ben.member.to_string());
+        home.ana.press(&form, &form.button_words()[0]).await.expect(422);
+        audit(app).await;
+    }
+
     async fn what_the_household_decided_comes_out_of_an_export_again(engine: Engine) {
         let home = Home::start(engine).await;
         let app = &home.server.app;
@@ -382,5 +402,5 @@ both_engines! {
 pub fn with_grace(app: &App, seconds: u64) -> App {
     let settings =
         lifeops::config::Settings { removal_grace: std::time::Duration::from_secs(seconds), ..(*app.settings).clone() };
-    App { settings: Arc::new(settings), ..app.clone() }
+    Parts { settings: Arc::new(settings), ..(**app).clone() }.into()
 }

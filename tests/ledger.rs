@@ -208,8 +208,8 @@ both_engines! {
                 let page = views::list(&app.db, actor, &filter, cursor).await.unwrap();
                 assert!(!page.rows.is_empty(), "{name} {cursor:?}");
                 let tape = meter.record(false);
-                assert_eq!(tape.len(), 3, "a page, its count, and what the filter suggests");
-                for statement in tape.into_iter().take(2) {
+                assert!(tape.len() == 2 || tape.len() == 3, "a page, what the filter suggests, and perhaps a count");
+                for statement in tape.into_iter().filter(|statement| !statement.text().contains("label_count")) {
                     let plan = plan(&app.db, statement.clone()).await;
                     expect_no_walk(statement.text(), &plan);
                     if !statement.text().contains("count(*)") {

@@ -110,6 +110,7 @@ fn body() -> Vec<(String, String)> {
         ("reading", ""),
         ("unit", ""),
         ("reason", ""),
+        ("to", "01900000-0000-7000-8000-000000000001"),
     ]
     .map(|(n, v)| (n.to_owned(), v.to_owned()))
     .to_vec()

@@ -693,6 +693,32 @@ both_engines! {
         audit(&home.server.app).await;
     }
 
+    async fn what_was_seen(engine: Engine) {
+        let home = Home::start(engine).await;
+        home.create(&home.ana, "Kettle", &[]).await;
+        let form = home.ben.open("/").await.form("Seen: Kettle");
+        for field in ["record", "upto"] {
+            for value in values() {
+                let page = press(&home.ben, &form, "Seen: Kettle", field, &value).await;
+                let what = format!("{field}={:?} to /seen", short(&value.raw));
+                decent(&page, &what);
+                assert!(matches!(page.status, 303 | 400 | 404 | 413 | 422), "{what}: {}", page.status);
+            }
+        }
+        decent(&home.ben.open("/").await, "the start page after it");
+        audit(&home.server.app).await;
+    }
+
+    async fn to_whom_a_record_is_handed(engine: Engine) {
+        let home = Home::start(engine).await;
+        let record = home.create(&home.ana, "Kettle", &[]).await;
+        let form = home.ana.open(&format!("{record}/hand-over")).await.form(words::HAND_OVER);
+        let accepted = torment(&home.ana, &form, words::HAND_OVER, &["submission", "to"]).await;
+        assert!(accepted.is_empty(), "nobody of such a name lives here");
+        home.ana.open(&record).await.expect_words("You keep it");
+        audit(&home.server.app).await;
+    }
+
     async fn the_first_form_of_all(engine: Engine) {
         let server = Server::start(Place::empty(engine).await, Clock::System).await;
         let path = lifeops::commands::accounts::set_up_path(&server.app).await.unwrap().unwrap();

@@ -54,7 +54,7 @@ fn room(route: &Route) -> Room {
         ("GET", "/" | "/timeline" | "/records" | "/records/{record}") => Room::Members,
         ("GET", path) if path.starts_with("/records/{record}/history") => Room::Members,
         (_, path) if path.starts_with("/records/{record}/") => Room::Writers,
-        (_, "/sign-out") => Room::Members,
+        (_, "/sign-out" | "/seen") => Room::Members,
         (_, path) if path.starts_with("/account") => Room::Members,
         other => panic!("teach this test who may use {other:?}"),
     }

@@ -80,7 +80,7 @@ fn mentions(folder: &str, but: &[&str], words: &[&str]) -> Vec<String> {
 
 #[test]
 fn sql_is_spoken_only_in_the_store() {
-    let drivers = ["sqlx", "rusqlite", "tower_sessions_sqlx_store"];
+    let drivers = ["sqlx", "rusqlite", "tokio_postgres", "tower_sessions_sqlx_store"];
     nothing("a driver outside src/store", mentions("src", &["src/store/"], &drivers));
 }
 

@@ -8,10 +8,9 @@ use crate::app::App;
 use crate::domain::Refusal;
 use crate::domain::access::{Actor, Role};
 use crate::domain::conflict::{Conflict, ConflictField};
-use crate::domain::event::{Fact, Payload};
+use crate::domain::event::Payload;
 use crate::domain::field::FieldValue;
-use crate::domain::fold::{fold_again, holding};
-use crate::domain::ids::{EventId, RecordId, SubmissionKey};
+use crate::domain::ids::{EventId, MemberId, RecordId, SubmissionKey};
 use crate::domain::instant::Instant;
 use crate::domain::record::NOTE;
 use crate::domain::text::Reason;
@@ -24,6 +23,8 @@ use crate::store::projection::Projector;
 use crate::store::submissions::{self, Opening};
 use crate::store::views::RecordView;
 use crate::store::{fields, streams, wordings};
+
+use super::keeping;
 
 /// What a member wants done, with all that was said. Its digest is what a repeated submission is recognised by.
 #[derive(Clone, Debug, Serialize)]
@@ -41,6 +42,8 @@ pub(super) enum Verb {
     Share { record: RecordId },
     /// Keep it to its owner.
     Unshare { record: RecordId },
+    /// Give it to another member to keep.
+    HandOver { record: RecordId, to: MemberId },
     /// Undo an event.
     Retract { record: RecordId, event: EventId, reason: Option<Reason> },
     /// Add a note.
@@ -58,6 +61,7 @@ impl Verb {
             | Self::Restore { record, .. }
             | Self::Share { record }
             | Self::Unshare { record }
+            | Self::HandOver { record, .. }
             | Self::Retract { record, .. }
             | Self::AddNote { record, .. }
             | Self::CorrectNote { record, .. } => Some(*record),
@@ -98,12 +102,14 @@ async fn in_one_transaction(app: &App, actor: &Actor, key: SubmissionKey, verb: 
     let zone = zone(actor);
     let mut tx = app.db.begin().await?;
     let now = app.clock.now();
-    let Opening { mut hold, view, earlier, role } = submissions::open(&mut tx, actor, key, verb.record()).await?;
+    let Opening { mut hold, view, earlier, role, removed_from } =
+        submissions::open(&mut tx, actor, key, verb.record()).await?;
+    // A repeated form is answered as the first time, also where that took the record out of its sender's sight.
     if let Some(earlier) = earlier {
         if earlier.digest != digest {
             return Err(Error::SubmissionReused);
         }
-        let version = view.map_or(1, |view| view.state.version);
+        let version = view.ok().flatten().map_or(1, |view| view.state.version);
         return Ok(Written {
             record: earlier.record,
             event: Some(earlier.event),
@@ -112,7 +118,8 @@ async fn in_one_transaction(app: &App, actor: &Actor, key: SubmissionKey, verb: 
             in_force: true,
         });
     }
-    writes(role)?;
+    let view = view?;
+    may(role, removed_from.is_some_and(|from| now < from), &verb)?;
     let today = Occurred::day(now.local(&zone).date());
     let decided = decide(&mut tx, actor, view.as_ref(), &verb, today, &zone).await?;
     let (record, version) = match &view {
@@ -187,18 +194,29 @@ pub(super) fn zone(actor: &Actor) -> jiff::tz::TimeZone {
     jiff::tz::TimeZone::get(&actor.zone).unwrap_or(jiff::tz::TimeZone::UTC)
 }
 
-/// Today's role decides, not the one that the request began with.
-pub(super) async fn may_write(tx: &mut Tx, actor: &Actor) -> Result<()> {
-    writes(submissions::role(tx, actor).await?)
+/// Whether the member may do this: the one place that decides it for every verb.
+fn may(role: Option<Role>, is_leaving: bool, verb: &Verb) -> Result<()> {
+    match verb {
+        // Who is leaving gives away what they keep, and does nothing else.
+        Verb::HandOver { .. } if is_leaving => Ok(()),
+        Verb::HandOver { .. } => role_allows(role, Role::may_hand_over, "hand them over"),
+        _ => role_allows(role, Role::may_write, "change them"),
+    }
 }
 
-fn writes(role: Option<Role>) -> Result<()> {
+/// Whether the member may write records.
+pub(super) async fn may_write(tx: &mut Tx, actor: &Actor) -> Result<()> {
+    role_allows(submissions::role(tx, actor).await?, Role::may_write, "change them")
+}
+
+/// Today's role decides, not the one that the request began with.
+fn role_allows(role: Option<Role>, allows: fn(Role) -> bool, what: &str) -> Result<()> {
     match role {
-        Some(role) if role.may_write() => Ok(()),
-        Some(Role::Viewer) => Err(Error::Forbidden(
-            "You may read this household’s records, but not change them. Ask an owner to make you an editor.".into(),
-        )),
-        _ => Err(Error::Forbidden(
+        Some(role) if allows(role) => Ok(()),
+        Some(_) => Err(Error::Forbidden(format!(
+            "You may read this household’s records, but not {what}. Ask an owner to make you an editor."
+        ))),
+        None => Err(Error::Forbidden(
             "You are no longer a full member of this household, so you may not change its records.".into(),
         )),
     }
@@ -229,15 +247,21 @@ async fn decide(
         Verb::Restore { reason, .. } => vec![(today, verbs::restore(state, reason.clone())?)],
         Verb::Share { .. } => {
             living(view, zone)?;
-            kept_by(view, actor)?;
+            keeping::kept_by(view, actor)?;
             vec![(today, verbs::share(state)?)]
         }
         Verb::Unshare { .. } => {
             living(view, zone)?;
-            kept_by(view, actor)?;
+            keeping::kept_by(view, actor)?;
             vec![(today, verbs::unshare(state)?)]
         }
-        Verb::Retract { event, reason, .. } => vec![(today, retract(tx, actor, view, *event, reason, zone).await?)],
+        Verb::HandOver { to, .. } => {
+            living(view, zone)?;
+            vec![(today, keeping::hand_over(tx, actor, view, *to).await?)]
+        }
+        Verb::Retract { event, reason, .. } => {
+            vec![(today, keeping::retract(tx, actor, view, *event, reason, zone).await?)]
+        }
         Verb::AddNote { note, .. } => {
             living(view, zone)?;
             vec![(note.occurred, verbs::add_note(note))]
@@ -250,18 +274,11 @@ async fn decide(
 }
 
 /// Refuses to change a deleted record, saying who deleted it and when.
-fn living(view: &RecordView, zone: &jiff::tz::TimeZone) -> Result<()> {
+pub(super) fn living(view: &RecordView, zone: &jiff::tz::TimeZone) -> Result<()> {
     let Some(deleted) = &view.state.deleted else { return Ok(()) };
     let day = Occurred::day(deleted.instant().local(zone).date()).words();
     let by = if view.deleted_by_name.is_empty() { "LifeOps" } else { &view.deleted_by_name };
     Err(Refusal(format!("This record was deleted on {day} by {by}. Restore it first.")).into())
-}
-
-fn kept_by(view: &RecordView, actor: &Actor) -> Result<()> {
-    if view.is_kept_by(actor.member) {
-        return Ok(());
-    }
-    Err(Error::Forbidden(format!("Only {} may change who sees this record.", view.owner_name)))
 }
 
 async fn edit(
@@ -341,49 +358,4 @@ fn words(wording: &Wording) -> FieldValue {
         text.push_str(&format!("\n{}", reading.words()));
     }
     FieldValue::text(text)
-}
-
-/// Whether an event, or what it undoes, says who sees the record: undoing it changes what later undoing means, even
-/// where it changes nothing today.
-fn concerns_visibility(facts: &[Fact], at: usize) -> bool {
-    match &facts[at].payload {
-        Payload::RecordShared(_) | Payload::RecordUnshared(_) => true,
-        Payload::EventRetracted(retraction) => facts[..at]
-            .iter()
-            .position(|fact| fact.event == retraction.event_id)
-            .is_some_and(|target| concerns_visibility(facts, target)),
-        _ => false,
-    }
-}
-
-async fn retract(
-    tx: &mut Tx,
-    actor: &Actor,
-    view: &RecordView,
-    event: EventId,
-    reason: &Option<Reason>,
-    zone: &jiff::tz::TimeZone,
-) -> Result<Payload> {
-    let facts = streams::facts(&mut *tx, actor.household, view.id).await?;
-    let holds = holding(&facts);
-    let at = facts.iter().position(|fact| fact.event == event).ok_or(Error::NotFound)?;
-    let target = &facts[at].payload;
-    if !matches!(target, Payload::RecordDeleted(_)) {
-        living(view, zone)?;
-    }
-    let payload = verbs::retract(event, target, !holds[at], reason.clone())?;
-    // Undoing may not reach further than doing: who sees a record is its owner's to say.
-    let mut with = facts.clone();
-    with.push(Fact {
-        position: view.position + 1,
-        version: view.state.version + 1,
-        event: EventId::new(),
-        payload: payload.clone(),
-        ..facts[at].clone()
-    });
-    let after = fold_again(&view.state, &with).map(|(after, _)| after);
-    if after.is_some_and(|after| after.visibility != view.state.visibility) || concerns_visibility(&facts, at) {
-        kept_by(view, actor)?;
-    }
-    Ok(payload)
 }

@@ -6,6 +6,8 @@ pub mod batch; // many records at once, for imports
 pub mod door; // the one door for writes
 pub mod household; // its name and its members
 pub mod invitations; // how people join
+mod keeping; // who keeps and sees a record
+pub mod news; // what a member has seen
 pub mod notes; // what happened, in words
 pub mod records; // the verbs of a record
 mod tries; // counted before a password is looked at

@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::domain::access::Actor;
-use crate::domain::ids::{EventId, RecordId, SubmissionKey};
+use crate::domain::ids::{EventId, MemberId, RecordId, SubmissionKey};
 use crate::domain::text::Reason;
 use crate::error::Result;
 
@@ -69,6 +69,22 @@ pub async fn share(app: &App, actor: &Actor, key: SubmissionKey, record: RecordI
 /// [`crate::error::Error::Forbidden`] if the member does not keep it.
 pub async fn unshare(app: &App, actor: &Actor, key: SubmissionKey, record: RecordId) -> Result<Written> {
     write(app, actor, key, Verb::Unshare { record }).await
+}
+
+/// Gives a record to another member, who alone decides about it from then on. A private one leaves the sight of whoever
+/// gave it.
+///
+/// # Errors
+/// [`crate::error::Error::Forbidden`] if the member does not keep it, [`crate::error::Error::Refused`] if the other one is
+/// not in the household.
+pub async fn hand_over(
+    app: &App,
+    actor: &Actor,
+    key: SubmissionKey,
+    record: RecordId,
+    to: MemberId,
+) -> Result<Written> {
+    write(app, actor, key, Verb::HandOver { record, to }).await
 }
 
 /// Undoes an event of a record: what it said no longer holds, and the history says who undid it and why.

@@ -34,6 +34,11 @@ impl Role {
     pub fn may_write(self) -> bool {
         self >= Self::Editor
     }
+
+    /// Whether this role may hand over the records that the member keeps.
+    pub fn may_hand_over(self) -> bool {
+        self >= Self::Editor
+    }
 }
 
 impl fmt::Display for Role {

@@ -245,6 +245,11 @@ payloads! {
     "record_shared" => RecordShared {}
     /// Only its owner sees the record from now on.
     "record_unshared" => RecordUnshared {}
+    /// Another member keeps the record from now on. Of a private one, only that member sees it, its whole past included.
+    "record_handed_over" => RecordHandedOver {
+        /// The member who keeps it from now on.
+        to: MemberId,
+    }
     /// An earlier event of the stream is undone.
     "event_retracted" => EventRetracted {
         /// The event.

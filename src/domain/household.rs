@@ -120,6 +120,30 @@ impl Household {
     }
 }
 
+/// What a member is called from a position of the ledger on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Named {
+    /// Who.
+    pub member: MemberId,
+    /// Since which event of the household.
+    pub position: i64,
+    /// The name.
+    pub name: String,
+}
+
+/// Every name that a household's members have had, in the order in which they took them.
+pub fn names(facts: &[Fact]) -> Vec<Named> {
+    let named = |fact: &Fact| {
+        let (member, name) = match &fact.payload {
+            Payload::MemberJoined(joined) => (joined.member_id, joined.name.to_string()),
+            Payload::MemberRenamed(renamed) => (renamed.member_id, renamed.name.to_string()),
+            _ => return None,
+        };
+        Some(Named { member, position: fact.position, name })
+    };
+    facts.iter().filter_map(named).collect()
+}
+
 /// Folds a household's stream.
 pub fn fold(facts: &[Fact]) -> Household {
     let mut household = Household::default();

@@ -1,4 +1,4 @@
-//! What a person signs in with and lives by: an email address and a time zone.
+//! What a person signs in with and lives by: an email address and a time zone; and what a member was called when.
 
 use std::fmt;
 
@@ -115,6 +115,32 @@ const REGIONS: [&str; 10] =
 impl fmt::Display for Zone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// What a member was called at some moment, and what the member is called today if that is something else. In sentences:
+/// "Ana", or "Ana (now Annika)".
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Called {
+    then: String,
+    now: Option<String>,
+}
+
+impl Called {
+    /// The name then and the name today.
+    pub fn new(then: impl Into<String>, now: &str) -> Self {
+        let then = then.into();
+        let now = (then != now).then(|| now.to_owned());
+        Self { then, now }
+    }
+}
+
+impl fmt::Display for Called {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.now {
+            None => f.write_str(&self.then),
+            Some(now) => write!(f, "{} (now {now})", self.then),
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use super::text::{FieldName, Tag};
 use super::when::Occurred;
 
 /// The version of this fold. Projections written by another one are rebuilt at start.
-pub const FOLD_VERSION: i64 = 2;
+pub const FOLD_VERSION: i64 = 3;
 
 /// The key of the title in changes and conflicts.
 pub const TITLE: &str = "title";
@@ -221,6 +221,11 @@ impl Record {
             }],
             Payload::RecordShared(_) => self.see(Visibility::Household),
             Payload::RecordUnshared(_) => self.see(Visibility::Private),
+            // Who keeps it is no field of a form, so that nobody's form is stale because of it.
+            Payload::RecordHandedOver(handed) => {
+                self.owner = Some(handed.to);
+                Vec::new()
+            }
             _ => Vec::new(),
         }
     }

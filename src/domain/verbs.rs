@@ -6,11 +6,11 @@ use super::Refusal;
 use super::access::Visibility;
 use super::conflict::ConflictField;
 use super::event::{
-    EventRetracted, External, NoteAdded, NoteCorrected, Payload, RecordCreated, RecordDeleted, RecordRestored,
-    RecordShared, RecordUnshared, RecordUpdated,
+    EventRetracted, External, NoteAdded, NoteCorrected, Payload, RecordCreated, RecordDeleted, RecordHandedOver,
+    RecordRestored, RecordShared, RecordUnshared, RecordUpdated,
 };
 use super::field::{Field, FieldValue};
-use super::ids::EventId;
+use super::ids::{EventId, MemberId};
 use super::instant::Instant;
 use super::money::{Amount, Reading};
 use super::record::{CATEGORY, DESCRIPTION, FieldChange, Record, TITLE, field_key};
@@ -380,6 +380,17 @@ pub fn unshare(record: &Record) -> Result<Payload, Refusal> {
         Visibility::Household => Ok(RecordUnshared {}.into()),
         Visibility::Private => Err(Refusal::new("Only its owner sees this record already.")),
     }
+}
+
+/// Hands a record to another member, who keeps it from then on.
+///
+/// # Errors
+/// If that member keeps it already.
+pub fn hand_over(record: &Record, to: MemberId) -> Result<Payload, Refusal> {
+    if record.owner == Some(to) {
+        return Err(Refusal::new("This member keeps the record already. Choose somebody else."));
+    }
+    Ok(RecordHandedOver { to }.into())
 }
 
 /// Undoes an earlier event of the stream. `target` is that event's kind; `dropped` says whether it is undone already.

@@ -43,6 +43,7 @@ pub const TABLES: &[Table] = &[
         key: &[],
         columns: &[("name", Text), ("role", Text), ("disabled", Bool), ("removed_at", Instant)],
     },
+    Table { name: "member_name", walk: "member_id", key: &["position"], columns: &[("position", Int), ("name", Text)] },
     Table { name: "record", walk: "id", key: &[], columns: &[("created_at", Instant)] },
     Table {
         name: "record_view",

@@ -1,4 +1,5 @@
-//! Primary data beside the events, read and written as it is, for export and restore: accounts, members, submissions.
+//! Primary data beside the events, read and written as it is, for export and restore: accounts, members, submissions,
+//! how far members have read.
 
 use uuid::Uuid;
 
@@ -55,6 +56,19 @@ pub struct Submission {
     pub first_position: i64,
     /// How many events it made.
     pub events: i64,
+}
+
+/// How far a member has read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Seen {
+    /// The household.
+    pub household: HouseholdId,
+    /// The member.
+    pub member: MemberId,
+    /// The record, or the household's own stream for all of them.
+    pub record: RecordId,
+    /// Up to which event.
+    pub position: i64,
 }
 
 /// Every account, by id.
@@ -127,6 +141,26 @@ pub async fn submissions<'a>(
     rows.iter().map(read).collect()
 }
 
+/// How far a household's members have read, by member and record.
+pub async fn seen<'a>(on: impl Into<On<'a>>, household: HouseholdId) -> Result<Vec<Seen>, DbError> {
+    let rows = sql("
+        select household_id, member_id, record_id, position from seen
+        where household_id = $1
+        order by member_id, record_id")
+    .bind(household)
+    .all(on)
+    .await?;
+    let read = |row: &Row| {
+        Ok(Seen {
+            household: HouseholdId(row.uuid("household_id")?),
+            member: MemberId(row.uuid("member_id")?),
+            record: RecordId(row.uuid("record_id")?),
+            position: row.int("position")?,
+        })
+    };
+    rows.iter().map(read).collect()
+}
+
 /// Whether nobody lives here yet: no household and no account.
 pub async fn is_empty(tx: &mut Tx) -> Result<bool, DbError> {
     let household = sql("select id from household limit 1").optional(&mut *tx).await?;
@@ -185,5 +219,17 @@ pub async fn put_submissions(tx: &mut Tx, submissions: &[Submission]) -> Result<
         }
         statement.run(&mut *tx).await?;
     }
+    Ok(())
+}
+
+/// Writes how far a member has read.
+pub async fn put_seen(tx: &mut Tx, seen: &Seen) -> Result<(), DbError> {
+    sql("insert into seen (household_id, member_id, record_id, position) values ($1, $2, $3, $4)")
+        .bind(seen.household)
+        .bind(seen.member)
+        .bind(seen.record)
+        .bind(seen.position)
+        .run(tx)
+        .await?;
     Ok(())
 }

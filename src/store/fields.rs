@@ -4,12 +4,14 @@ use crate::domain::access::Actor;
 use crate::domain::event::Payload;
 use crate::domain::ids::{EventId, MemberId, RecordId};
 use crate::domain::instant::Instant;
+use crate::domain::person::Called;
 use crate::domain::record::FieldChange;
 use crate::domain::verbs::Base;
 use crate::error::{Error, Result};
 
 use super::db::{Db, On, Tx, sql};
 use super::history::{change, replaced};
+use super::people::{self, ACTOR};
 use super::views;
 
 /// One line of a field's own history.
@@ -25,8 +27,8 @@ pub struct FieldLine {
     pub correction: bool,
     /// What it changed.
     pub change: FieldChange,
-    /// Who did it.
-    pub actor_name: Option<String>,
+    /// Who did it, as the member was called.
+    pub actor_name: Option<Called>,
     /// When it was entered.
     pub recorded: Instant,
     /// Whether it is undone.
@@ -46,17 +48,18 @@ pub async fn field_history(
     limit: usize,
 ) -> Result<(Vec<FieldLine>, bool)> {
     views::record(db, actor, record).await?;
-    let rows = sql("
-        select c.position, c.field, c.label, c.old_value, c.new_value, c.effective, c.in_force,
-               e.event_id, e.kind, e.payload_version, e.payload, e.recorded_at, m.name as actor_name, s.retracted_by
-        from record_change as c
-        join record_events as e on e.household_id = c.household_id and e.position = c.position
-        join timeline_entry as s
-            on s.household_id = c.household_id and s.record_id = c.record_id and s.version = c.version
-        left join member as m on m.household_id = e.household_id and m.id = e.actor_id
-        where c.household_id = $1 and c.record_id = $2 and c.field = $3 and c.position < $4
-        order by c.position desc
-        limit $5")
+    let rows = sql(format!(
+        "select c.position, c.field, c.label, c.old_value, c.new_value, c.effective, c.in_force,
+                e.event_id, e.kind, e.payload_version, e.payload, e.recorded_at, s.retracted_by, {ACTOR}
+         from record_change as c
+         join record_events as e on e.household_id = c.household_id and e.position = c.position
+         join timeline_entry as s
+             on s.household_id = c.household_id and s.record_id = c.record_id and s.version = c.version
+         left join member as m on m.household_id = e.household_id and m.id = e.actor_id
+         where c.household_id = $1 and c.record_id = $2 and c.field = $3 and c.position < $4
+         order by c.position desc
+         limit $5"
+    ))
     .bind(actor.household)
     .bind(record)
     .bind(key)
@@ -79,7 +82,7 @@ pub async fn field_history(
             kind,
             correction,
             change: replaced(change(row)?),
-            actor_name: row.opt_text("actor_name")?,
+            actor_name: people::actor(row)?,
             recorded: row.instant("recorded_at")?,
             retracted: row.opt_int("retracted_by")?.is_some(),
         });

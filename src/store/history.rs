@@ -7,12 +7,14 @@ use crate::domain::event::{EventRetracted, Payload};
 use crate::domain::field::FieldValue;
 use crate::domain::ids::{BatchId, EventId, RecordId};
 use crate::domain::instant::Instant;
+use crate::domain::person::Called;
 use crate::domain::record::FieldChange;
 use crate::domain::verbs::Wording;
 use crate::domain::when::Occurred;
 use crate::error::{Error, Result};
 
 use super::db::{Db, Row, Sql, Value, sql};
+use super::people::{self, ACTOR};
 use super::views::{self, RecordView};
 
 /// How many events a page of the story has.
@@ -45,8 +47,8 @@ pub enum Cursor {
 pub struct Mark {
     /// The event that did it.
     pub event: EventId,
-    /// The member's name; none for the program itself.
-    pub by_name: Option<String>,
+    /// What the member was called; none for the program itself.
+    pub by_name: Option<Called>,
     /// When it was entered.
     pub at: Instant,
     /// Why, if it was said.
@@ -68,8 +70,8 @@ pub struct HistoryEntry {
     pub occurred: Occurred,
     /// When it was entered.
     pub recorded: Instant,
-    /// Who did it; none for the program itself.
-    pub actor_name: Option<String>,
+    /// Who did it, as the member was called; none for the program itself.
+    pub actor_name: Option<Called>,
     /// How it came in.
     pub via: String,
     /// The batch it belongs to.
@@ -176,7 +178,7 @@ fn statements(actor: &Actor, record: RecordId, entries: &str, order: &str, value
     let story = format!(
         "select page.version, page.occurred_from, page.occurred_precision, page.retracted_by, page.corrected_by,
                 e.position, e.event_id, e.kind, e.payload_version, e.payload, e.via, e.batch_id, e.occurred,
-                e.recorded_at, m.name as actor_name
+                e.recorded_at, {ACTOR}
          from ({entries}) as page
          cross join record_events as e
          left join member as m on m.household_id = e.household_id and m.id = e.actor_id
@@ -226,7 +228,7 @@ async fn read(db: &Db, actor: &Actor, record: RecordId, rows: &[Row], changes: &
             payload,
             occurred: Occurred::parse_iso(&row.text("occurred")?).map_err(|e| super::db::bad("occurred", &e.0))?,
             recorded: row.instant("recorded_at")?,
-            actor_name: row.opt_text("actor_name")?,
+            actor_name: people::actor(row)?,
             via: row.text("via")?,
             batch: row.opt_uuid("batch_id")?.map(BatchId),
             changes: changes.remove(&position).unwrap_or_default(),
@@ -279,7 +281,7 @@ async fn marks_at(db: &Db, actor: &Actor, positions: &[i64]) -> Result<HashMap<i
         let padded = chunk.iter().chain(std::iter::repeat(&chunk[chunk.len() - 1])).take(count);
         let places = (2..count + 2).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ");
         let rows = sql(format!(
-            "select e.position, e.event_id, e.kind, e.payload_version, e.payload, e.recorded_at, m.name as actor_name
+            "select e.position, e.event_id, e.kind, e.payload_version, e.payload, e.recorded_at, {ACTOR}
              from record_events as e
              left join member as m on m.household_id = e.household_id and m.id = e.actor_id
              where e.household_id = $1 and e.position in ({places})"
@@ -303,7 +305,7 @@ fn mark(row: &Row) -> Result<Mark> {
     };
     Ok(Mark {
         event: EventId(row.uuid("event_id")?),
-        by_name: row.opt_text("actor_name")?,
+        by_name: people::actor(row)?,
         at: row.instant("recorded_at")?,
         reason,
     })

@@ -14,7 +14,7 @@ use crate::domain::when::Occurred;
 use crate::error::{Error, Result};
 
 use super::db::{DbError, Row, Sql, Tx, sql};
-use super::streams;
+use super::{people, streams};
 
 /// How far the ledger's last instant may lie ahead of the clock, in seconds, before appends are refused.
 const CLOCK_TOLERANCE: i64 = 300;
@@ -145,6 +145,7 @@ pub async fn append_household(
 pub async fn project_household(tx: &mut Tx, household: HouseholdId) -> Result<()> {
     let facts = streams::facts(&mut *tx, household, RecordId::household_stream(household)).await?;
     let state: Household = crate::domain::household::fold(&facts);
+    people::project_names(tx, household, &facts).await?;
     sql("update household set name = $2 where id = $1 and name <> $2")
         .bind(household)
         .bind(&state.name)

@@ -14,7 +14,9 @@ pub mod installation; // its key, and whether it was begun
 pub mod invitations; // links into a household
 pub mod ledger; // the two doors: append and replay
 pub mod members; // who belongs to a household
+pub mod news; // what the others wrote, since a member last said "seen"
 pub mod own; // what a member takes along
+pub mod people; // who belongs to the household, and what they were called when
 pub mod projection; // the read model's rows, from the fold
 pub mod sessions; // signed-in browsers
 pub mod streams; // a stream's facts

@@ -3,6 +3,7 @@
 use crate::domain::access::Actor;
 use crate::domain::chain::{self, Hash};
 use crate::domain::event::Event;
+use crate::domain::ids::RecordId;
 use crate::error::Result;
 
 use super::db::{Db, sql};
@@ -41,6 +42,24 @@ pub async fn much(db: &Db, actor: &Actor) -> Result<Much> {
     .one(db)
     .await?;
     Ok(Much { records: row.int("records")?, events: row.int("events")? })
+}
+
+/// The private records of a member that are not deleted, latest activity first, at most `limit`: id and title.
+///
+/// # Errors
+/// If the database refuses.
+pub async fn records(db: &Db, actor: &Actor, limit: i64) -> Result<Vec<(RecordId, String)>> {
+    let rows = sql("
+        select id, title from record_view
+        where household_id = $1 and owner_id = $2 and visibility = 'private' and not deleted
+        order by position desc
+        limit $3")
+    .bind(actor.household)
+    .bind(actor.member)
+    .bind(limit)
+    .all(db)
+    .await?;
+    rows.iter().map(|row| Ok((RecordId(row.uuid("id")?), row.text("title")?))).collect()
 }
 
 /// At most `limit` events of a member's private records after a position, in order.

@@ -26,8 +26,16 @@ use rows::{count_labels, scope, write_changes, write_tags, write_view};
 pub const NAME: &str = "records";
 
 /// Every projection table, children first: what a rebuild empties and `verify` compares.
-pub const TABLES: &[&str] =
-    &["timeline_year", "timeline_entry", "label_count", "record_change", "record_tag", "external_ref", "record_view"];
+pub const TABLES: &[&str] = &[
+    "timeline_year",
+    "timeline_entry",
+    "label_count",
+    "record_change",
+    "record_tag",
+    "external_ref",
+    "record_view",
+    "member_name",
+];
 
 /// A record's row in `record_view`.
 #[derive(Clone, PartialEq, Debug)]

@@ -7,12 +7,14 @@ use crate::domain::access::{Actor, Visibility};
 use crate::domain::event::Payload;
 use crate::domain::ids::RecordId;
 use crate::domain::instant::Instant;
+use crate::domain::person::Called;
 use crate::domain::record::FieldChange;
 use crate::domain::when::{Occurred, Precision};
 use crate::error::{Error, Result};
 
 use super::db::{Db, Row, Sql, Value, rows_of, sql};
 use super::history::{self, replaced};
+use super::people::{self, ACTOR};
 
 /// How many happenings a page of the timeline has.
 pub const PAGE: usize = 50;
@@ -81,8 +83,8 @@ pub struct Happening {
     pub occurred: Occurred,
     /// When it was entered.
     pub recorded: Instant,
-    /// Who entered it; none for the program itself.
-    pub actor_name: Option<String>,
+    /// Who entered it, as the member was called; none for the program itself.
+    pub actor_name: Option<Called>,
     /// What it changed, if it is a change of facts.
     pub changes: Vec<FieldChange>,
 }
@@ -263,7 +265,7 @@ fn walk(scope: &str, range: &str, columns: &[&str], direction: &str, limit: usiz
 fn told(walks: &str, limit: &str, columns: &[&str], direction: &str) -> Sql {
     sql(format!(
         "select p.record_id, p.version, p.position, p.recorded_at, v.title, v.category, v.visibility, e.kind,
-                e.payload_version, e.payload, e.occurred, m.name as actor_name
+                e.payload_version, e.payload, e.occurred, {ACTOR}
          from (select * from ({walks}) as both_scopes order by {inner} {limit}) as p
          cross join record_view as v
          cross join record_events as e
@@ -306,13 +308,17 @@ fn happening(row: &Row) -> Result<Happening> {
         payload,
         occurred: Occurred::parse_iso(&row.text("occurred")?).map_err(|e| super::db::bad("occurred", &e.0))?,
         recorded: row.instant("recorded_at")?,
-        actor_name: row.opt_text("actor_name")?,
+        actor_name: people::actor(row)?,
         changes: Vec::new(),
     })
 }
 
 /// What events of several records changed, by position.
-async fn changes(db: &Db, actor: &Actor, events: &[(RecordId, i64)]) -> Result<HashMap<i64, Vec<FieldChange>>> {
+pub(super) async fn changes(
+    db: &Db,
+    actor: &Actor,
+    events: &[(RecordId, i64)],
+) -> Result<HashMap<i64, Vec<FieldChange>>> {
     let mut found: HashMap<i64, Vec<FieldChange>> = HashMap::new();
     if events.is_empty() {
         return Ok(found);

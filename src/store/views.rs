@@ -6,6 +6,7 @@ use serde::Deserialize;
 use crate::domain::access::{Actor, Visibility};
 use crate::domain::ids::{MemberId, RecordId};
 use crate::domain::instant::Instant;
+use crate::domain::person::Called;
 use crate::domain::record::Record;
 use crate::domain::summary::Summary;
 use crate::domain::text::{Tag, fold};
@@ -13,6 +14,7 @@ use crate::domain::when::Occurred;
 use crate::error::{Error, Result};
 
 use super::db::{Db, On, Row, Sql, bad, sql};
+use super::people::{self, ACTOR, PEOPLE, People};
 use super::projection::View;
 
 /// The condition under which a member sees a row of `record_view`: `$1` is the household, `$2` the member.
@@ -35,8 +37,14 @@ pub struct RecordView {
     pub summary: Summary,
     /// What the member who keeps it is called.
     pub owner_name: String,
-    /// What the member who deleted it is called, if it is deleted.
+    /// What the member who deleted it was called, if it is deleted.
     pub deleted_by_name: String,
+    /// Who did the latest event, as the member was called. Only in lists.
+    pub last_by: Option<Called>,
+    /// What the household is called. Only where the record was asked for by itself.
+    pub household_name: String,
+    /// Everybody in the household. Only where the record was asked for by itself.
+    pub people: People,
 }
 
 impl RecordView {
@@ -56,6 +64,9 @@ impl RecordView {
             summary: view.summary,
             owner_name: row.opt_text("owner_name")?.unwrap_or_default(),
             deleted_by_name: String::new(),
+            last_by: None,
+            household_name: String::new(),
+            people: People::default(),
         })
     }
 
@@ -82,15 +93,13 @@ pub async fn record<'a>(on: impl Into<On<'a>>, actor: &Actor, id: RecordId) -> R
 
 /// What [`record`] asks.
 pub(super) fn record_statement(actor: &Actor, id: RecordId) -> Sql {
-    // The name of who deleted it comes from the same query: the state's own JSON names the member.
+    // The names in its sentences come from the same query: the state's own JSON names the members.
     sql(format!(
         "select v.id, v.state, v.position, v.summary, v.created_at, v.changed_at, o.name as owner_name,
-                d.name as deleted_by_name
+                h.name as household_name, {PEOPLE}
          from record_view as v
+         join household as h on h.id = v.household_id
          left join member as o on o.household_id = v.household_id and o.id = v.owner_id
-         left join record_events as e
-             on e.household_id = v.household_id and e.position = v.position and v.deleted
-         left join member as d on d.household_id = e.household_id and d.id = e.actor_id
          where v.household_id = $1 and v.id = $3 and {VISIBLE}"
     ))
     .bind(actor.household)
@@ -102,7 +111,12 @@ pub(super) fn record_statement(actor: &Actor, id: RecordId) -> Sql {
 pub(super) fn read_record(row: Option<&Row>) -> Result<RecordView> {
     let row = row.ok_or(Error::NotFound)?;
     let mut view = RecordView::read(row)?;
-    view.deleted_by_name = row.opt_text("deleted_by_name")?.unwrap_or_default();
+    view.household_name = row.text("household_name")?;
+    view.people = People::read(row)?;
+    // Nothing follows a deletion but the restoring: its event is the record's latest.
+    let deleted_by = view.state.deleted.as_ref().and_then(|deleted| deleted.by);
+    let called = deleted_by.and_then(|by| view.people.called(by, view.position));
+    view.deleted_by_name = called.map(|called| called.to_string()).unwrap_or_default();
     Ok(view)
 }
 
@@ -115,6 +129,13 @@ pub struct ListFilter {
     pub tag: Option<String>,
     /// Deleted records instead of the others.
     pub deleted: bool,
+}
+
+impl ListFilter {
+    /// Whether no count that is kept says how many there are.
+    fn wants_counting(&self) -> bool {
+        self.deleted || (self.category.is_some() && self.tag.is_some())
+    }
 }
 
 /// Where a page of a list begins.
@@ -155,6 +176,8 @@ pub struct Listed {
     pub summary: Summary,
     /// What the member who keeps it is called.
     pub owner_name: String,
+    /// Who did the latest event, as the member was called; none for the program itself.
+    pub last_by: Option<Called>,
 }
 
 /// What a list reads of a record's state; the rest, its fields above all, is passed over.
@@ -177,6 +200,7 @@ impl Listed {
             tags,
             summary: row.json("summary")?,
             owner_name: row.opt_text("owner_name")?.unwrap_or_default(),
+            last_by: people::actor(row)?,
         })
     }
 }
@@ -193,6 +217,7 @@ impl From<&RecordView> for Listed {
             tags: view.state.tags.clone(),
             summary: view.summary.clone(),
             owner_name: view.owner_name.clone(),
+            last_by: view.last_by.clone(),
         }
     }
 }
@@ -223,13 +248,18 @@ pub async fn list(db: &Db, actor: &Actor, filter: &ListFilter, cursor: Cursor) -
         Cursor::After(position) => (position, false),
     };
     let wanted = PAGE + 1;
-    let [found, count, known] = db
-        .together([
-            list_statement(actor, LISTED, filter, edge, forward, wanted),
-            count_statement(actor, filter),
-            suggestions_statement(actor),
-        ])
-        .await?;
+    let mut asked = vec![list_statement(actor, LISTED, filter, edge, forward, wanted), suggestions_statement(actor)];
+    if filter.wants_counting() {
+        asked.push(count_statement(actor, filter));
+    }
+    let mut answers = db.one_by_one(asked).await?.into_iter();
+    let found = answers.next().unwrap_or_default();
+    let known = read_suggestions(&answers.next().unwrap_or_default())?;
+    let count = match (answers.next(), known.count(filter)) {
+        (Some(counted), _) => counted.first().map_or(Ok(0), |row| row.int("records"))?,
+        (None, Some(known)) => known,
+        (None, None) => count_statement(actor, filter).one(db).await?.int("records")?,
+    };
     let mut rows = found.iter().map(Listed::read).collect::<Result<Vec<_>>>()?;
     let more = rows.len() > PAGE;
     rows.truncate(PAGE);
@@ -247,18 +277,19 @@ pub async fn list(db: &Db, actor: &Actor, filter: &ListFilter, cursor: Cursor) -
         newer: newer.map(Cursor::After),
         older: last.filter(|_| older).map(Cursor::Before),
         rows,
-        count: count.first().map_or(Ok(0), |row| row.int("records"))?.min(COUNTED + 1),
-        known: read_suggestions(&known)?,
+        count: count.min(COUNTED + 1),
+        known,
     })
 }
 
+/// What [`lately_statement`] found.
+pub(super) fn read_lately(rows: &[Row]) -> Result<Vec<RecordView>> {
+    rows.iter().map(|row| Ok(RecordView { last_by: people::actor(row)?, ..RecordView::read(row)? })).collect()
+}
+
 /// The records that changed last, of those that the member may see.
-///
-/// # Errors
-/// If the database refuses.
-pub async fn lately(db: &Db, actor: &Actor, limit: usize) -> Result<Vec<RecordView>> {
-    let found = list_statement(actor, WHOLE, &ListFilter::default(), i64::MAX, true, limit).all(db).await?;
-    found.iter().map(RecordView::read).collect()
+pub(super) fn lately_statement(actor: &Actor, limit: usize) -> Sql {
+    list_statement(actor, WHOLE, &ListFilter::default(), i64::MAX, true, limit)
 }
 
 /// What [`Listed`] reads.
@@ -289,10 +320,12 @@ fn list_statement(actor: &Actor, columns: &str, filter: &ListFilter, edge: i64, 
     };
     let [shared, own] = scopes(filter).map(walk);
     let statement = sql(format!(
-        "select {columns}, o.name as owner_name
+        "select {columns}, o.name as owner_name, {ACTOR}
          from (select * from ({shared} union all {own}) as both_scopes order by position {order} limit {limit}) as p
          cross join record_view as v
          left join member as o on o.household_id = $1 and o.id = v.owner_id
+         left join record_events as e on e.household_id = $1 and e.position = v.position
+         left join member as m on m.household_id = $1 and m.id = e.actor_id
          where v.household_id = $1 and v.id = p.id
          order by p.position {order}"
     ))
@@ -386,6 +419,30 @@ pub struct Suggestions {
     pub categories: Vec<Label>,
     /// Tags in use, by name.
     pub tags: Vec<Label>,
+    /// How many records the member may see.
+    pub records: i64,
+    /// Whether there are more labels than these.
+    more: bool,
+}
+
+/// How many labels are suggested.
+const SUGGESTED: usize = 1000;
+
+impl Suggestions {
+    /// How many records a filter by one label, or by none, finds; none if that is not known.
+    fn count(&self, filter: &ListFilter) -> Option<i64> {
+        let of = |labels: &[Label], wanted: &str| {
+            let key = fold(wanted);
+            let known = labels.iter().find(|label| label.key == key).map(|label| label.records);
+            known.or((!self.more).then_some(0))
+        };
+        match (&filter.category, &filter.tag) {
+            _ if filter.wants_counting() => None,
+            (None, None) => Some(self.records),
+            (Some(category), _) => of(&self.categories, category),
+            (None, Some(tag)) => of(&self.tags, tag),
+        }
+    }
 }
 
 /// Categories and tags in use in records that the member may see.
@@ -397,39 +454,28 @@ pub async fn suggestions(db: &Db, actor: &Actor) -> Result<Suggestions> {
 }
 
 fn suggestions_statement(actor: &Actor) -> Sql {
-    sql("
-        select kind, label_key, min(label) as label, cast(sum(records) as bigint) as records
-        from label_count
-        where household_id = $1 and scope in ($1, $2)
-        group by kind, label_key
-        order by kind, label_key
-        limit 1000")
+    // In this order what counts all records is first.
+    sql(format!(
+        "select kind, label_key, min(label) as label, cast(sum(records) as bigint) as records
+         from label_count
+         where household_id = $1 and scope in ($1, $2)
+         group by kind, label_key
+         order by kind, label_key
+         limit {SUGGESTED}"
+    ))
     .bind(actor.household)
     .bind(actor.member)
 }
 
 fn read_suggestions(rows: &[Row]) -> Result<Suggestions> {
-    let mut suggestions = Suggestions::default();
+    let mut suggestions = Suggestions { more: rows.len() == SUGGESTED, ..Suggestions::default() };
     for row in rows {
         let label = Label { key: row.text("label_key")?, label: row.text("label")?, records: row.int("records")? };
-        if row.text("kind")? == "category" { &mut suggestions.categories } else { &mut suggestions.tags }.push(label);
+        match row.text("kind")?.as_str() {
+            "all" => suggestions.records = label.records,
+            "category" => suggestions.categories.push(label),
+            _ => suggestions.tags.push(label),
+        }
     }
     Ok(suggestions)
-}
-
-/// The names of a household's members, for sentences about who sees a record.
-///
-/// # Errors
-/// If the database refuses.
-pub async fn member_names(db: &Db, actor: &Actor) -> Result<Vec<(MemberId, String)>> {
-    let rows = sql("select id, name from member where household_id = $1 and not disabled order by joined_at, id")
-        .bind(actor.household)
-        .all(db)
-        .await?;
-    rows.iter().map(|row| Ok((MemberId(row.uuid("id")?), row.text("name")?))).collect()
-}
-
-/// Who sees a record, as a word.
-pub fn is_private(view: &RecordView) -> bool {
-    view.state.visibility == Visibility::Private
 }

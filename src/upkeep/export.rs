@@ -104,13 +104,18 @@ impl Writing<'_> {
         let mut after = None;
         loop {
             let submissions = copying::submissions(&mut *tx, id, after, PAGE).await?;
-            let Some(last) = submissions.last() else { return Ok(()) };
+            let Some(last) = submissions.last() else { break };
             after = Some((last.member, last.key));
             for submission in submissions {
                 self.counts.submissions += 1;
                 self.line(&submission.into())?;
             }
         }
+        for seen in copying::seen(&mut *tx, id).await? {
+            self.counts.seen += 1;
+            self.line(&seen.into())?;
+        }
+        Ok(())
     }
 
     fn footer(&mut self) -> Result<Counts> {

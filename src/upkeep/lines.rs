@@ -17,7 +17,7 @@ use crate::domain::event::Event;
 use crate::domain::ids::{AccountId, BatchId, EventId, HouseholdId, MemberId, RecordId};
 use crate::domain::instant::Instant;
 use crate::domain::when::Occurred;
-use crate::store::copying::{Account, Member, Submission};
+use crate::store::copying::{Account, Member, Seen, Submission};
 use crate::store::ledger::Head;
 
 /// The word in the header.
@@ -50,6 +50,8 @@ pub enum Line {
     Event(EventLine),
     /// An answer that was given, for ever.
     Submission(SubmissionLine),
+    /// How far a member has read.
+    Seen(SeenLine),
     /// The last.
     Footer(Footer),
 }
@@ -123,6 +125,16 @@ pub struct SubmissionLine {
     events: i64,
 }
 
+/// Up to which event a member has seen what the others wrote: in a record, or in all under the household's own stream.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SeenLine {
+    household: Uuid,
+    member: Uuid,
+    record: Uuid,
+    position: i64,
+}
+
 /// How much the file holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -137,6 +149,13 @@ pub struct Counts {
     pub events: u64,
     /// Submissions.
     pub submissions: u64,
+    /// Marks of how far members have read. Exports that were made before there were any do not count them.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub seen: u64,
+}
+
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// The last line: counts, and the SHA-256 of every byte before it.
@@ -329,6 +348,24 @@ impl SubmissionLine {
             first_position: self.first_position,
             events: self.events,
         })
+    }
+}
+
+impl From<Seen> for Line {
+    fn from(s: Seen) -> Self {
+        Self::Seen(SeenLine { household: s.household.0, member: s.member.0, record: s.record.0, position: s.position })
+    }
+}
+
+impl SeenLine {
+    /// As the database keeps it.
+    pub fn seen(&self) -> Seen {
+        Seen {
+            household: HouseholdId(self.household),
+            member: MemberId(self.member),
+            record: RecordId(self.record),
+            position: self.position,
+        }
     }
 }
 

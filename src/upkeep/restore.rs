@@ -105,6 +105,12 @@ impl Restoring {
             }
             Line::Event(event) => self.event(tx, event.event().map_err(refuse)?, number).await,
             Line::Submission(line) => self.submission(tx, line.submission().map_err(refuse)?).await,
+            Line::Seen(seen) => {
+                let seen = seen.seen();
+                self.of(seen.household)?;
+                self.counts.seen += 1;
+                Ok(copying::put_seen(tx, &seen).await?)
+            }
             Line::Footer(footer) => self.finish(tx, &footer).await,
         }
     }

@@ -8,6 +8,7 @@ use axum::response::Response;
 use crate::app::App;
 use crate::commands::records::{self as commands, Written};
 use crate::domain::Refusal;
+use crate::domain::access::Visibility;
 use crate::domain::event::Payload;
 use crate::domain::ids::{EventId, RecordId, SubmissionKey};
 use crate::domain::text::Reason;
@@ -19,12 +20,14 @@ use super::editing::may_write;
 use super::error::HtmlError;
 use super::forms::{Errors, RawForm};
 use super::guards::Me;
+use super::hand_over;
 use super::moments;
 use super::page::{Frame, Tab, Who};
 use super::paths::{EventPath, RecordPath};
 use super::record::crumbs;
 use super::reply::{page_with, see_other};
 use super::session::Member;
+use super::sight;
 use super::story::{Ev, Teller};
 
 /// What is asked about.
@@ -143,7 +146,7 @@ pub async fn undo(
         return Ok(show_undo(&me, &view, &entry, key, form.text("reason"), errors));
     };
     match commands::retract(&app, &me.actor, key, id, event, reason).await {
-        Ok(_) => Ok(see_other(&format!("/records/{id}?done={}", if is_undoing(&entry) { "back" } else { "undone" }))),
+        Ok(_) => hand_over::left(&app, &me, id, if is_undoing(&entry) { "back" } else { "undone" }).await,
         Err(Error::Refused(Refusal(sentence))) => {
             errors.add("", sentence);
             Ok(show_undo(&me, &view, &entry, key, form.text("reason"), errors))
@@ -162,12 +165,17 @@ async fn ask(State(app): State<App>, Me(me): Me, RecordPath(id): RecordPath, act
 }
 
 /// Who sees a record is for the member who keeps it to decide.
-fn keeps(me: &Member, view: &RecordView) -> Result<(), Error> {
+pub(super) fn keeps(me: &Member, view: &RecordView) -> Result<(), Error> {
     may_write(&me.actor)?;
+    kept_by(me, view)
+}
+
+/// Refuses whoever does not keep the record.
+pub(super) fn kept_by(me: &Member, view: &RecordView) -> Result<(), Error> {
     if view.is_kept_by(me.actor.member) {
         return Ok(());
     }
-    Err(Error::Forbidden(format!("{} keeps this record, and decides who sees it.", view.owner_name)))
+    Err(Error::Forbidden(format!("{} keeps this record, and decides who sees and keeps it.", view.owner_name)))
 }
 
 /// A form that holds nothing but its key: it cannot be shown again with better words.
@@ -202,9 +210,16 @@ fn refused(me: &Member, view: &RecordView, act: Act, key: SubmissionKey, form: &
     show(me, view, act, key, form.text("reason"), errors)
 }
 
+/// "12 events": how much a record's story holds.
+pub(super) fn events_in_words(view: &RecordView) -> String {
+    match view.state.version {
+        1 => "one event".to_owned(),
+        events => format!("{events} events"),
+    }
+}
+
 fn show(me: &Member, view: &RecordView, act: Act, key: SubmissionKey, reason: String, errors: Errors) -> Response {
-    let (title, events) = (view.state.title(), view.state.version);
-    let events = if events == 1 { "one event".to_owned() } else { format!("{events} events") };
+    let (title, events) = (view.state.title(), events_in_words(view));
     let (question, sentences, button, keep, path) = match act {
         Act::Delete => (
             format!("Delete “{title}”?"),
@@ -219,7 +234,7 @@ fn show(me: &Member, view: &RecordView, act: Act, key: SubmissionKey, reason: St
         Act::Share => (
             format!("Share “{title}” with the household?"),
             vec![
-                "Everyone in the household will see it, and those who may write can add to it.".to_owned(),
+                format!("{}. Those who may write can add to it.", sight::everyone(view, "will see it")),
                 format!("They will see its whole past too: {events}, with every word that was ever written in it."),
             ],
             "Share it",
@@ -229,7 +244,7 @@ fn show(me: &Member, view: &RecordView, act: Act, key: SubmissionKey, reason: St
         Act::KeepPrivate => (
             format!("Keep “{title}” to yourself?"),
             vec![
-                "Nobody else in the household will find it any more, whatever they added to it.".to_owned(),
+                format!("Nobody else in {} will find it any more, whatever they added to it.", view.household_name),
                 "What they have read, they have read. You can share it again at any time.".to_owned(),
             ],
             "Keep it private",
@@ -271,11 +286,13 @@ fn show_undo(
     errors: Errors,
 ) -> Response {
     let zone = moments::zone(&me.actor);
-    let teller = Teller { record: view.id, level: 3, zone: &zone, may_act: false, new: None };
+    let teller = Teller { level: 3, may_act: false, ..Teller::of(view, &me.actor, &zone) };
     let (question, sentence, button) = if is_undoing(entry) {
         ("Bring the entry back?", "What was undone then holds again from now on.", "Bring it back")
     } else if matches!(entry.payload, Payload::RecordRestored(_)) {
         ("Undo this entry?", "The record will be deleted again. It can be restored at any time.", "Undo it")
+    } else if matches!(entry.payload, Payload::RecordHandedOver(_)) {
+        ("Undo this entry?", goes_back(view), "Undo it")
     } else {
         ("Undo this entry?", "What it says no longer holds, as if it had never been said.", "Undo it")
     };
@@ -306,6 +323,13 @@ fn show_undo(
             errors,
         },
     )
+}
+
+fn goes_back(view: &RecordView) -> &'static str {
+    match view.state.visibility {
+        Visibility::Private => "The record goes back to whoever kept it before, and you will not see it any more.",
+        Visibility::Household => "The record goes back to whoever kept it before, who then decides who sees it.",
+    }
 }
 
 fn undo_path(record: RecordId, event: EventId) -> String {

@@ -11,8 +11,8 @@ use crate::domain::Refusal;
 use crate::domain::access::Actor;
 use crate::domain::ids::SubmissionKey;
 use crate::error::Error;
-use crate::store::fields;
 use crate::store::views::{self, RecordView};
+use crate::store::{fields, people};
 
 use super::conflict;
 use super::error::HtmlError;
@@ -27,6 +27,7 @@ use super::record_form::{FormView, TYPES, Understood, replaces_a_value, understa
 use super::records::category_names;
 use super::reply::{page_with, see_other};
 use super::session::Member;
+use super::sight;
 
 /// `GET /records/new`
 pub async fn new(State(app): State<App>, Me(me): Me) -> Result<Response, HtmlError> {
@@ -170,9 +171,11 @@ async fn show_new(app: &App, me: &Member, mut form: FormView, errors: Errors) ->
     let known = views::suggestions(&app.db, &me.actor).await?;
     let tags: Vec<String> = known.tags.iter().map(|label| label.label.clone()).collect();
     form.suggest_tags(&tags);
+    let people = people::of_household(&app.db, &me.actor).await?;
     Ok(page_with(
         errors.status(),
         &NewTemplate {
+            everyone: sight::names(&people),
             frame: Frame::member("New record", Tab::Records, Who::of(me)).wrong(!errors.is_empty()),
             crumbs: vec![
                 ("/records".to_owned(), "Records".to_owned()),
@@ -218,6 +221,7 @@ async fn show_edit(
 #[template(path = "records/new.html")]
 struct NewTemplate {
     frame: Frame,
+    everyone: String,
     crumbs: Vec<(String, String)>,
     form: FormView,
     errors: Errors,

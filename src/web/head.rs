@@ -8,6 +8,7 @@ use crate::store::views::RecordView;
 
 use super::look::Look;
 use super::markdown::{self, SafeHtml};
+use super::sight;
 
 /// The front of a record.
 #[derive(Clone, Debug)]
@@ -59,7 +60,8 @@ impl Head {
 
     /// The record as it was; who may see it is decided by today.
     pub fn of_past(view: &RecordView, past: &Record, actor: &Actor) -> Self {
-        Self { may_add: false, ..Self::of_state(view, past, actor) }
+        let seen_by = sight::seen_by_then(view, past, actor);
+        Self { may_add: false, seen_by, ..Self::of_state(view, past, actor) }
     }
 
     fn of_state(view: &RecordView, state: &Record, actor: &Actor) -> Self {
@@ -73,23 +75,12 @@ impl Head {
             icon: look.icon,
             category_words: state.category().unwrap_or("No category").to_owned(),
             seen_icon: if view.state.visibility == Visibility::Private { "lock" } else { "people" },
-            seen_by: seen_by(view, actor),
+            seen_by: sight::seen_by(view, actor),
             tags: state.tags.iter().map(ToString::to_string).collect(),
             facts: facts(state),
             description: state.description().map(|text| markdown::render(text, 3)).unwrap_or_default(),
             may_write,
             may_add: may_write && view.state.deleted.is_none(),
-        }
-    }
-}
-
-fn seen_by(view: &RecordView, actor: &Actor) -> String {
-    let mine = view.is_kept_by(actor.member);
-    match (view.state.visibility, mine) {
-        (Visibility::Private, _) => "Only you see it".to_owned(),
-        (Visibility::Household, true) => "You keep it, everyone in the household sees it".to_owned(),
-        (Visibility::Household, false) => {
-            format!("{} keeps it, everyone in the household sees it", view.owner_name)
         }
     }
 }

@@ -22,7 +22,7 @@ use super::record::crumbs;
 use super::records::Pages;
 use super::reply::page;
 use super::story::{ChangeView, Story, Teller};
-use super::telling::change_words;
+use super::telling::{change_words, name};
 
 /// How many events a page of a history shows.
 const PAGE: usize = 100;
@@ -37,8 +37,7 @@ pub async fn whole(
     let found = history::history(&app.db, &me.actor, id, &cursor(&asked), PAGE).await?;
     let view = &found.view;
     let zone = moments::zone(&me.actor);
-    let may_act = me.actor.role.may_write() && view.state.deleted.is_none();
-    let teller = Teller { record: id, level: 5, zone: &zone, may_act, new: None };
+    let teller = Teller::of(view, &me.actor, &zone);
     let heading = format!("The whole story of {}", view.state.title());
     let title = match cursor(&asked) {
         Cursor::Newest => heading.clone(),
@@ -174,7 +173,7 @@ impl LineView {
         Self {
             change: change_words(&line.change),
             since: effective.map(Moment::occurred),
-            by: format!("{did} by {}", line.actor_name.as_deref().unwrap_or("LifeOps")),
+            by: format!("{did} by {}", name(line.actor_name.as_ref())),
             recorded: Moment::recorded(line.recorded, zone),
             remark: match (line.retracted, in_force) {
                 (true, _) => Some("This was undone later."),

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 
 use crate::app::App;
+use crate::domain::ids::RecordId;
 use crate::error::Error;
 use crate::store::own::{self, Much};
 use crate::upkeep::own_records::Pieces;
@@ -17,6 +18,9 @@ use super::guards::Me;
 use super::moments::{self, Moment};
 use super::page::{Frame, Tab};
 use super::reply::page;
+
+/// How many private records the page lists; whoever keeps more gives these away first.
+const LISTED: i64 = 100;
 
 /// `GET /household/leaving`
 pub async fn show(State(app): State<App>, Me(me): Me) -> Result<Response, HtmlError> {
@@ -31,6 +35,7 @@ pub async fn show(State(app): State<App>, Me(me): Me) -> Result<Response, HtmlEr
         heading,
         until: Moment::recorded(until, &moments::zone(&me.actor)),
         much: own::much(&app.db, &me.actor).await?,
+        records: own::records(&app.db, &me.actor, LISTED).await?,
     }))
 }
 
@@ -58,4 +63,5 @@ struct LeavingPage {
     heading: String,
     until: Moment,
     much: Much,
+    records: Vec<(RecordId, String)>,
 }

@@ -103,9 +103,8 @@ impl Shown {
 pub fn story(actor: &Actor, found: &HistoryPage, new: Option<EventId>) -> Story {
     let view = &found.view;
     let zone = moments::zone(actor);
-    let may_act = actor.role.may_write() && view.state.deleted.is_none();
     let is_here = |event: EventId| found.entries.iter().any(|entry| entry.event == event);
-    let teller = Teller { record: view.id, level: 5, zone: &zone, may_act, new };
+    let teller = Teller { new, ..Teller::of(view, actor, &zone) };
     Story {
         words: super::history::words(found),
         older: found.older.as_ref().map(|cursor| super::history::address(view.id, cursor)),
@@ -168,6 +167,7 @@ fn flash(done: &str, view: &RecordView) -> Option<Flash> {
         "restored" => ("Restored", format!("{title} is back, with its whole story.")),
         "shared" => ("Shared", format!("Everyone in the household sees {title} from now on.")),
         "kept" => ("Kept private", format!("Only you see {title} from now on.")),
+        "handed" => ("Handed over", format!("{} keeps {title} from now on.", view.owner_name)),
         "undone" => ("Undone", "The entry no longer holds. It stays in the story, and can be brought back.".to_owned()),
         "back" => ("Brought back", "The entry holds again.".to_owned()),
         "corrected" => ("Corrected", "The new words are in the story, and so are the old ones.".to_owned()),
@@ -210,6 +210,9 @@ fn rare_acts(view: &RecordView, actor: &Actor) -> Vec<(String, String)> {
             Visibility::Private => (format!("{base}/share"), "Share it with the household".to_owned()),
             Visibility::Household => (format!("{base}/keep-private"), "Keep it to yourself".to_owned()),
         });
+        if view.people.present().nth(1).is_some() {
+            acts.push((format!("{base}/hand-over"), "Hand it to someone else".to_owned()));
+        }
     }
     acts.push((format!("{base}/delete"), "Delete this record".to_owned()));
     acts

@@ -18,11 +18,11 @@ use super::forms::RawForm;
 use super::guards::Me;
 use super::look::Look;
 use super::moments::{self, Moment};
-use super::page::{Frame, Tab, Who};
+use super::page::{Flash, Frame, Tab, Who};
 use super::paths::{Asked, with_query};
 use super::reply::page;
 use super::story::Words;
-use super::telling::last_words;
+use super::telling::{last_words, name};
 
 /// `GET /records`
 pub async fn list(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Result<Response, HtmlError> {
@@ -40,7 +40,7 @@ pub async fn list(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
     Ok(page(&ListTemplate {
         lead: format!("The things and matters of {}", who.household),
         may_write: who.may_write,
-        frame: Frame::member(title(&asked, &filter), Tab::Records, who).status(status),
+        frame: Frame::member(title(&asked, &filter), Tab::Records, who).status(status).flash(flash(&asked)),
         chips: chips(&filter),
         rows: found.rows.iter().map(|row| Row::listed(row, year)).collect(),
         paged: asked.has("before") || asked.has("after"),
@@ -52,6 +52,13 @@ pub async fn list(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
         deleted: filter.deleted,
         count_words,
     }))
+}
+
+/// The message after a record went out of the member's sight, by the word that the redirect carried.
+fn flash(asked: &RawForm) -> Option<Flash> {
+    let handed = asked.text("done") == "handed";
+    handed
+        .then(|| Flash::new("Handed over", "The record belongs to somebody else now, and you do not see it any more."))
 }
 
 fn filter(asked: &RawForm) -> ListFilter {
@@ -194,7 +201,7 @@ pub struct Row {
     pub category: Option<String>,
     /// When the latest happening was.
     pub when: Moment,
-    /// Who keeps it.
+    /// Who did it.
     pub by: String,
     /// Whether only its keeper sees it.
     pub private: bool,
@@ -216,15 +223,20 @@ impl Row {
         let summary = &record.summary;
         let occurred = Occurred::parse_iso(&summary.occurred).unwrap_or(record.begun);
         let amount = summary.amount.map(|amount| amount.words());
+        let last = match summary.kind.as_str() {
+            // It was the latest: whoever keeps the record now is who got it.
+            "record_handed_over" => Words::Plain(format!("Handed over to {}", record.owner_name)),
+            _ => last_words(summary),
+        };
         Self {
             id: record.id,
             title: record.title.clone(),
             tint: look.tint,
             icon: look.icon,
-            last: last_words(summary),
+            last,
             category: record.category.clone(),
             when: Moment::brief(occurred, this_year),
-            by: record.owner_name.clone(),
+            by: name(record.last_by.as_ref()),
             private: record.visibility == Visibility::Private,
             tags: record.tags.iter().map(ToString::to_string).collect(),
             amount: amount.or_else(|| summary.reading.as_ref().map(|reading| reading.words())),

@@ -10,8 +10,8 @@ use super::forms::SmallForm;
 use super::guards;
 pub use super::guards::Access;
 use super::{
-    about, account, acts, assets, editing, health, history, household, household_log, invitations, joining, leaving,
-    members, notes, record, records, register, setup, sign_in, start, timeline, weighing,
+    about, account, acts, assets, editing, hand_over, health, history, household, household_log, invitations, joining,
+    leaving, members, news, notes, record, records, register, setup, sign_in, start, timeline, weighing,
 };
 use crate::app::App;
 
@@ -49,6 +49,7 @@ pub fn all() -> Routes {
         .post("/account/sessions/sign-out-others", Member, account::sign_out_others)
         .get("/", Member, start::show)
         .post("/notes", Member, start::add_note)
+        .post("/seen", Member, news::seen)
         .get("/signed-out", Public, about::signed_out)
         .get("/household", Member, household::show)
         .post("/household/name", Member, household::rename)
@@ -90,6 +91,8 @@ pub fn all() -> Routes {
         .post("/records/{record}/share", Member, acts::share)
         .get("/records/{record}/keep-private", Member, acts::ask_keep_private)
         .post("/records/{record}/keep-private", Member, acts::keep_private)
+        .get("/records/{record}/hand-over", Member, hand_over::ask)
+        .post("/records/{record}/hand-over", Member, hand_over::hand_over)
         .get("/records/{record}/events/{event}/undo", Member, acts::ask_undo)
         .post("/records/{record}/events/{event}/undo", Member, acts::undo)
         .get("/records/{record}/history", Member, history::whole)

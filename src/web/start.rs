@@ -12,16 +12,18 @@ use crate::domain::event::Payload;
 use crate::domain::ids::{RecordId, SubmissionKey};
 use crate::domain::when::{Occurred, month_name};
 use crate::error::Error;
+use crate::store::news;
 use crate::store::timeline::{self, Happening, Order};
-use crate::store::views::{self, RecordView};
+use crate::store::views::RecordView;
 
 use super::editing::may_write;
 use super::error::HtmlError;
 use super::forms::{Errors, RawForm};
 use super::guards::Me;
 use super::moments::{self, Moment};
+use super::news::NewsView;
 use super::notes::understand;
-use super::page::{Frame, Tab, Who};
+use super::page::{Flash, Frame, Tab, Who};
 use super::paths::Asked;
 use super::records::Row;
 use super::reply::{page_with, see_other};
@@ -38,10 +40,19 @@ const OTHER_YEARS: usize = 6;
 const LOOKED_AT: usize = 4;
 
 /// `GET /`
-pub async fn show(State(app): State<App>, Me(me): Me, Asked(_): Asked) -> Result<Response, HtmlError> {
+pub async fn show(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Result<Response, HtmlError> {
     let now = moments::now(&app, &me.actor);
     let form = QuickNote { occurred: Occurred::day(now.date()).entry().0, ..QuickNote::default() };
-    start_page(&app, &me, form, Errors::none()).await
+    start_page(&app, &me, form, Errors::none(), flash(&asked.text("done"))).await
+}
+
+/// The message after an action, by the word that the redirect carried.
+fn flash(done: &str) -> Option<Flash> {
+    match done {
+        "seen" => Some(Flash::new("Seen", "The record stands here again when somebody else writes in it.")),
+        "all-seen" => Some(Flash::new("Seen", "What somebody else writes from now on will stand here.")),
+        _ => None,
+    }
 }
 
 /// `POST /notes`: a note for a record that the form names.
@@ -55,7 +66,7 @@ pub async fn add_note(State(app): State<App>, Me(me): Me, form: RawForm) -> Resu
     }
     let key = errors.key(&form);
     let (Some(note), Some(record), true) = (note, record, errors.is_empty()) else {
-        return start_page(&app, &me, QuickNote::typed(&form, key), errors).await;
+        return start_page(&app, &me, QuickNote::typed(&form, key), errors, None).await;
     };
     match notes::add(&app, &me.actor, key, record, note).await {
         Ok(added) => Ok(see_other(&match added.event {
@@ -63,25 +74,31 @@ pub async fn add_note(State(app): State<App>, Me(me): Me, form: RawForm) -> Resu
             None => format!("/records/{record}"),
         })),
         Err(Error::SubmissionReused) => {
-            start_page(&app, &me, QuickNote::typed(&form, SubmissionKey::new()), Errors::reused()).await
+            start_page(&app, &me, QuickNote::typed(&form, SubmissionKey::new()), Errors::reused(), None).await
         }
         Err(Error::Refused(Refusal(sentence))) => {
             errors.add("note-record", sentence);
-            start_page(&app, &me, QuickNote::typed(&form, key), errors).await
+            start_page(&app, &me, QuickNote::typed(&form, key), errors, None).await
         }
         Err(Error::NotFound) => {
             errors.add("note-record", "This record is not here any more. Choose another one");
-            start_page(&app, &me, QuickNote::typed(&form, key), errors).await
+            start_page(&app, &me, QuickNote::typed(&form, key), errors, None).await
         }
         Err(other) => Err(other.into()),
     }
 }
 
-async fn start_page(app: &App, me: &Member, mut quick: QuickNote, errors: Errors) -> Result<Response, HtmlError> {
+async fn start_page(
+    app: &App,
+    me: &Member,
+    mut quick: QuickNote,
+    errors: Errors,
+    flash: Option<Flash>,
+) -> Result<Response, HtmlError> {
     let now = moments::now(app, &me.actor);
     let who = Who::of(me);
     let wanted = if who.may_write { OFFERED + 1 } else { LATELY + 1 };
-    let records = views::lately(&app.db, &me.actor, wanted).await?;
+    let (records, news) = news::lately(&app.db, &me.actor, wanted).await?;
     quick.offer(&records);
     let past = if records.is_empty() { Vec::new() } else { other_years(app, me, now).await? };
     Ok(page_with(
@@ -96,7 +113,8 @@ async fn start_page(app: &App, me: &Member, mut quick: QuickNote, errors: Errors
             past,
             quick: (who.may_write && !records.is_empty()).then_some(quick),
             may_write: who.may_write,
-            frame: Frame::member("Start", Tab::Start, who).wrong(!errors.is_empty()),
+            frame: Frame::member("Start", Tab::Start, who).wrong(!errors.is_empty()).flash(flash),
+            news: NewsView::of(&news, now.year()),
             errors,
         },
     ))
@@ -185,6 +203,7 @@ struct StartTemplate {
     weekday: &'static str,
     today: Moment,
     month: &'static str,
+    news: Option<NewsView>,
     rows: Vec<Row>,
     more: bool,
     past: Vec<(i16, Told)>,

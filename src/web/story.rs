@@ -2,13 +2,16 @@
 
 use jiff::tz::TimeZone;
 
+use crate::domain::access::Actor;
 use crate::domain::event::Payload;
 use crate::domain::ids::{EventId, RecordId};
 use crate::store::history::{HistoryEntry, Mark};
+use crate::store::people::People;
+use crate::store::views::RecordView;
 
 use super::markdown::SafeHtml;
 use super::moments::Moment;
-use super::telling::{brings_back, by, tell, undoing};
+use super::telling::{brings_back, by, name, tell, undoing};
 
 /// Events by year, newest first.
 #[derive(Debug, Default)]
@@ -142,8 +145,27 @@ pub struct Teller<'a> {
     pub zone: &'a TimeZone,
     /// Whether events may be undone and corrected here.
     pub may_act: bool,
+    /// Whether the member keeps the record, and so decides who does.
+    pub keeps: bool,
+    /// Everybody whom the entries may name.
+    pub people: &'a People,
     /// The event that was added just now.
     pub new: Option<EventId>,
+}
+
+impl<'a> Teller<'a> {
+    /// For the story on a record's page.
+    pub fn of(view: &'a RecordView, actor: &Actor, zone: &'a TimeZone) -> Self {
+        Self {
+            record: view.id,
+            level: 5,
+            zone,
+            may_act: actor.role.may_write() && view.state.deleted.is_none(),
+            keeps: view.is_kept_by(actor.member),
+            people: &view.people,
+            new: None,
+        }
+    }
 }
 
 impl Teller<'_> {
@@ -153,7 +175,7 @@ impl Teller<'_> {
         for entry in entries {
             let label = entry.occurred.year().to_string();
             let mut ev = self.event(entry);
-            if let Some(words) = undoing(entry, entries) {
+            if let Some(words) = undoing(entry, entries, self.people) {
                 ev.heading = Words::Plain(words);
             }
             if brings_back(entry, entries) {
@@ -189,7 +211,7 @@ impl Teller<'_> {
             metas: Vec::new(),
             level: self.level,
         };
-        let did = tell(entry, &mut ev);
+        let did = tell(entry, self.people, &mut ev);
         ev.by = by(did, entry);
         self.add_marks(entry, &mut ev);
         if self.may_act {
@@ -201,7 +223,7 @@ impl Teller<'_> {
     fn add_marks(&self, entry: &HistoryEntry, ev: &mut Ev) {
         let mut add = |what: &str, mark: &Mark| {
             ev.marks.push(Marked {
-                words: format!("{what} by {} on", mark.by_name.as_deref().unwrap_or("LifeOps")),
+                words: format!("{what} by {} on", name(mark.by_name.as_ref())),
                 at: Moment::day(mark.at, self.zone, Some(entry.occurred.year())),
             });
             if let Some(reason) = &mark.reason {
@@ -226,6 +248,10 @@ impl Teller<'_> {
                 Words::Change(change) => format!("{} ({})", change.label, entry.version),
             },
         };
+        // Who keeps it is for whoever keeps it to say.
+        if matches!(entry.payload, Payload::RecordHandedOver(_)) && !self.keeps {
+            return Vec::new();
+        }
         if let Some(mark) = &entry.retracted {
             return vec![act("Bring back", format!("events/{}/undo", mark.event))];
         }
@@ -237,7 +263,10 @@ impl Teller<'_> {
             Payload::NoteCorrected(corrected) => {
                 vec![act("Correct again", format!("notes/{}/edit", corrected.note)), act("Undo", undo)]
             }
-            Payload::NoteAdded(_) | Payload::RecordUpdated(_) | Payload::RecordRestored(_) => vec![act("Undo", undo)],
+            Payload::NoteAdded(_)
+            | Payload::RecordUpdated(_)
+            | Payload::RecordRestored(_)
+            | Payload::RecordHandedOver(_) => vec![act("Undo", undo)],
             _ => Vec::new(),
         }
     }

@@ -1,19 +1,21 @@
 //! How each kind of event is told: heading, icon, what it changed, by whom.
 
-use crate::domain::event::Payload;
+use crate::domain::event::{Payload, RecordHandedOver};
 use crate::domain::field::FieldValue;
 use crate::domain::money::{Amount, Reading};
+use crate::domain::person::Called;
 use crate::domain::record::{CATEGORY, DESCRIPTION, FieldChange, NOTE, TITLE, VISIBILITY};
 use crate::domain::summary::Summary;
 use crate::domain::text::NoteText;
 use crate::domain::when::Occurred;
 use crate::store::history::HistoryEntry;
+use crate::store::people::People;
 
 use super::markdown;
 use super::story::{ChangeView, Ev, LongText, Words};
 
 /// What an undoing undid, where that stands among the same events.
-pub(super) fn undoing(entry: &HistoryEntry, among: &[HistoryEntry]) -> Option<String> {
+pub(super) fn undoing(entry: &HistoryEntry, among: &[HistoryEntry], people: &People) -> Option<String> {
     let Payload::EventRetracted(retraction) = &entry.payload else { return None };
     let target = among.iter().find(|other| other.event == retraction.event_id)?;
     let quoted = |text: &str| format!("“{}” was undone", NoteText::heading(text));
@@ -22,6 +24,9 @@ pub(super) fn undoing(entry: &HistoryEntry, among: &[HistoryEntry]) -> Option<St
         Payload::NoteCorrected(note) => quoted(note.text.as_str()),
         Payload::RecordUpdated(_) => {
             format!("A change of {} was undone", listed(target.changes.iter().map(|change| change.label.as_str())))
+        }
+        Payload::RecordHandedOver(handed) => {
+            format!("“{}” was undone", handed_over(handed, target.position, people))
         }
         Payload::EventRetracted(_) => "What had been undone was brought back".to_owned(),
         _ => return None,
@@ -36,7 +41,7 @@ pub(super) fn brings_back(entry: &HistoryEntry, among: &[HistoryEntry]) -> bool 
 }
 
 /// Fills in what the event's kind says; returns what its author did.
-pub(super) fn tell(entry: &HistoryEntry, ev: &mut Ev) -> &'static str {
+pub(super) fn tell(entry: &HistoryEntry, people: &People, ev: &mut Ev) -> &'static str {
     let mut plain = |mark, icon, heading: &str| {
         (ev.mark, ev.icon) = (mark, icon);
         ev.heading = Words::Plain(heading.to_owned());
@@ -95,6 +100,10 @@ pub(super) fn tell(entry: &HistoryEntry, ev: &mut Ev) -> &'static str {
             plain("", "lock", "Kept private from now on");
             "Kept private"
         }
+        Payload::RecordHandedOver(handed) => {
+            plain("", "people", &handed_over(handed, entry.position, people));
+            "Handed over"
+        }
         Payload::EventRetracted(retracted) => {
             plain("off", "undo", "An earlier entry was undone");
             ev.changes =
@@ -107,6 +116,13 @@ pub(super) fn tell(entry: &HistoryEntry, ev: &mut Ev) -> &'static str {
             plain("", "people", "The household changed");
             "Entered"
         }
+    }
+}
+
+fn handed_over(handed: &RecordHandedOver, position: i64, people: &People) -> String {
+    match people.called(handed.to, position) {
+        Some(to) => format!("Handed over to {to}"),
+        None => "Handed over".to_owned(),
     }
 }
 
@@ -185,8 +201,13 @@ pub(super) fn figures(amount: Option<Amount>, reading: Option<&Reading>, heading
     (!figures.is_empty() && plain(&figures) != plain(heading)).then_some(figures)
 }
 
+/// Who did something: a member as they were called, or the program itself.
+pub(super) fn name(called: Option<&Called>) -> String {
+    called.map_or_else(|| "LifeOps".to_owned(), Called::to_string)
+}
+
 pub(super) fn by(did: &str, entry: &HistoryEntry) -> String {
-    let who = entry.actor_name.as_deref().unwrap_or("LifeOps");
+    let who = name(entry.actor_name.as_ref());
     match entry.via.as_str() {
         "import" => format!("{did} by {who}, imported"),
         _ => format!("{did} by {who}"),
@@ -202,6 +223,7 @@ pub fn last_words(summary: &Summary) -> Words {
         "record_restored" => plain("Restored"),
         "record_shared" => plain("Shared with the household"),
         "record_unshared" => plain("Kept private from now on"),
+        "record_handed_over" => plain("Handed over"),
         "event_retracted" => plain("An earlier entry was undone"),
         "record_updated" if summary.text == "Tag" => {
             let tag = summary.new.as_ref().or(summary.old.as_ref()).map(FieldValue::words).unwrap_or_default();

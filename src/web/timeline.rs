@@ -25,7 +25,7 @@ use super::page::{Frame, Tab, Who};
 use super::paths::{Asked, with_query};
 use super::reply::page_with;
 use super::story::{ChangeView, Words};
-use super::telling::{change_since, figures, heading_and_body, is_long, last_words};
+use super::telling::{change_since, figures, heading_and_body, is_long, last_words, name};
 
 /// How many of an event's changes are listed below its heading.
 const LISTED: usize = 6;
@@ -269,7 +269,7 @@ impl Told {
             amount,
             href: format!("/records/{}#e{}", happening.record, happening.version),
             title: happening.title.clone(),
-            by: happening.actor_name.clone().unwrap_or_else(|| "LifeOps".to_owned()),
+            by: name(happening.actor_name.as_ref()),
             private: happening.private,
             beside: beside(happening, order, zone),
             changes: shown.map(|change| change_since(change, occurred)).collect(),

@@ -3,6 +3,7 @@
 mod chain;
 mod edits;
 mod household;
+mod keeping;
 mod samples;
 mod values;
 

@@ -36,6 +36,7 @@ const SAMPLES: &[(&str, i64, &str)] = &[
     ("record_restored", 1, r#"{"reason":"Bought back"}"#),
     ("record_shared", 1, r#"{}"#),
     ("record_unshared", 1, r#"{}"#),
+    ("record_handed_over", 1, r#"{"to":"0190aaaa-0000-7000-8000-000000000002"}"#),
     ("event_retracted", 1, r#"{"event_id":"01900000-0000-7000-8000-000000000001","reason":"Wrong record"}"#),
     ("household_created", 1, r#"{"name":"The Duarte–Keller household"}"#),
     ("member_joined", 1, r#"{"member_id":"0190aaaa-0000-7000-8000-000000000001","name":"Ana","role":"owner"}"#),

@@ -15,7 +15,7 @@ mod visitor;
 pub mod words;
 
 pub use browser::{Browser, Tab};
-pub use database::Place;
+pub use database::{Place, server_url};
 pub use engine::Engine;
 pub use forms::Form;
 pub use home::{Home, PASSWORD, email, sign_in};

@@ -59,6 +59,11 @@ impl Server {
         Self { app, address, task, place }
     }
 
+    /// Where it lives.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
     /// Somebody who has not signed in.
     pub fn visitor(&self) -> Visitor {
         Visitor::new(self.address)

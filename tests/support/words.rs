@@ -12,3 +12,5 @@ pub const CORRECT: &str = "Save the new words";
 pub const DELETE: &str = "Delete";
 /// Brings a deleted record back.
 pub const RESTORE: &str = "Restore";
+/// Hands a record to somebody else, on the page that asks to whom.
+pub const HAND_OVER: &str = "Hand it over";

@@ -32,6 +32,9 @@ const OLD: Duration = Duration::from_secs(30 * 60);
 /// A connection that rested for longer is closed.
 const IDLE: Duration = Duration::from_secs(10 * 60);
 
+/// How long a server that starts up is left alone before it is asked again.
+const STARTING: Duration = Duration::from_millis(200);
+
 /// What every connection is told first. Every statement here finds its rows by the same index whatever its values are:
 /// planning anew for each set of values, or compiling, takes several times as long as the statement itself.
 const SETTINGS: &str = "set plan_cache_mode = force_generic_plan; set jit = off; set timezone = 'UTC'";
@@ -59,7 +62,18 @@ impl Connections {
     pub(super) async fn open(target: Target, most: u32) -> Result<Self, DbError> {
         let seats = Arc::new(Semaphore::new(most as usize));
         let shelf = Arc::new(Shelf { target, seats, most, free: Mutex::default() });
-        let first = Link::open(&shelf.target).await?;
+        let patience = Moment::now();
+        let first = loop {
+            match Link::open(&shelf.target).await {
+                // It starts up as well, after a restart of both.
+                Err(DbError::Postgres(error))
+                    if error.code() == Some(&SqlState::CANNOT_CONNECT_NOW) && patience.elapsed() < WAITING =>
+                {
+                    tokio::time::sleep(STARTING).await;
+                }
+                opened => break opened?,
+            }
+        };
         shelf.free().push(first);
         Ok(Self(shelf))
     }

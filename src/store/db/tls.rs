@@ -1,7 +1,6 @@
 //! How PostgreSQL is reached: its address, and TLS as `sslmode` in the address asks for it (PostgreSQL's own words:
 //! <https://www.postgresql.org/docs/current/libpq-ssl.html>).
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
@@ -26,12 +25,12 @@ pub(super) struct Target {
     pub(super) tls: Option<MakeRustlsConnect>,
 }
 
-/// What the address says beyond host, user and database.
-#[derive(Debug, Default)]
-struct Files {
-    roots: Option<PathBuf>,
-    certificate: Option<PathBuf>,
-    key: Option<PathBuf>,
+/// What the address says of certificates: PEM, or where it is.
+#[derive(Default)]
+struct Papers {
+    roots: Option<String>,
+    certificate: Option<String>,
+    key: Option<String>,
 }
 
 impl Target {
@@ -65,21 +64,21 @@ impl Target {
             PgSslMode::Prefer => SslMode::Prefer,
             _ => SslMode::Require,
         });
-        let mut files = Files::default();
+        let mut papers = Papers::default();
         for (name, value) in url.query_pairs() {
             match &*name {
-                "sslrootcert" => files.roots = Some(PathBuf::from(&*value)),
-                "sslcert" => files.certificate = Some(PathBuf::from(&*value)),
-                "sslkey" => files.key = Some(PathBuf::from(&*value)),
+                "sslrootcert" => papers.roots = Some(value.into_owned()),
+                "sslcert" => papers.certificate = Some(value.into_owned()),
+                "sslkey" => papers.key = Some(value.into_owned()),
                 _ => {}
             }
         }
-        let tls = if encrypts { Some(MakeRustlsConnect::new(client(mode, &files)?)) } else { None };
+        let tls = if encrypts { Some(MakeRustlsConnect::new(client(mode, &papers)?)) } else { None };
         Ok(Self { config, tls })
     }
 }
 
-fn client(mode: PgSslMode, files: &Files) -> Result<ClientConfig, DbError> {
+fn client(mode: PgSslMode, papers: &Papers) -> Result<ClientConfig, DbError> {
     let provider = Arc::new(ring::default_provider());
     let wrong = |what: &str, error: &dyn std::fmt::Display| DbError::Address(format!("{what}: {error}"));
     let begun = ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -87,7 +86,7 @@ fn client(mode: PgSslMode, files: &Files) -> Result<ClientConfig, DbError> {
         .map_err(|e| wrong("TLS", &e))?;
     let verifier: Arc<dyn ServerCertVerifier> = match mode {
         PgSslMode::VerifyCa | PgSslMode::VerifyFull => {
-            let roots = Arc::new(roots(files)?);
+            let roots = Arc::new(roots(papers)?);
             let whole = WebPkiServerVerifier::builder_with_provider(roots, provider).build();
             let whole = whole.map_err(|e| wrong("the root certificates", &e))?;
             if matches!(mode, PgSslMode::VerifyFull) { whole } else { Arc::new(AnyName(whole)) }
@@ -95,12 +94,13 @@ fn client(mode: PgSslMode, files: &Files) -> Result<ClientConfig, DbError> {
         _ => Arc::new(Anybody(provider)),
     };
     let begun = begun.dangerous().with_custom_certificate_verifier(verifier);
-    match (&files.certificate, &files.key) {
+    match (&papers.certificate, &papers.key) {
         (Some(certificate), Some(key)) => {
-            let chain: Result<Vec<_>, _> =
-                CertificateDer::pem_file_iter(certificate).and_then(|certificates| certificates.collect());
+            let pem = read(certificate).map_err(|e| wrong("sslcert", &e))?;
+            let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
             let chain = chain.map_err(|e| wrong("sslcert", &e))?;
-            let key = PrivateKeyDer::from_pem_file(key).map_err(|e| wrong("sslkey", &e))?;
+            let pem = read(key).map_err(|e| wrong("sslkey", &e))?;
+            let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|e| wrong("sslkey", &e))?;
             begun.with_client_auth_cert(chain, key).map_err(|e| wrong("sslcert", &e))
         }
         _ => Ok(begun.with_no_client_auth()),
@@ -108,12 +108,12 @@ fn client(mode: PgSslMode, files: &Files) -> Result<ClientConfig, DbError> {
 }
 
 /// The certificates of `sslrootcert`, or those that this machine trusts.
-fn roots(files: &Files) -> Result<RootCertStore, DbError> {
+fn roots(papers: &Papers) -> Result<RootCertStore, DbError> {
     let mut store = RootCertStore::empty();
     let wrong = |error: &dyn std::fmt::Display| DbError::Address(format!("sslrootcert: {error}"));
-    match &files.roots {
-        Some(path) => {
-            for certificate in CertificateDer::pem_file_iter(path).map_err(|e| wrong(&e))? {
+    match &papers.roots {
+        Some(said) => {
+            for certificate in CertificateDer::pem_slice_iter(&read(said).map_err(|e| wrong(&e))?) {
                 store.add(certificate.map_err(|e| wrong(&e))?).map_err(|e| wrong(&e))?;
             }
         }
@@ -122,6 +122,14 @@ fn roots(files: &Files) -> Result<RootCertStore, DbError> {
         }
     }
     Ok(store)
+}
+
+/// The driver tells a file as `file: PATH`, and PEM as it is.
+fn read(said: &str) -> std::io::Result<Vec<u8>> {
+    match said.strip_prefix("file: ") {
+        Some(path) => std::fs::read(path),
+        None => Ok(said.as_bytes().to_vec()),
+    }
 }
 
 /// `prefer` and `require` encrypt and trust whoever answers.

@@ -158,9 +158,11 @@ type Label = (uuid::Uuid, &'static str, String, String);
 fn labels(household: HouseholdId, view: &View) -> Vec<Label> {
     let Some(scope) = scope(household, view) else { return Vec::new() };
     let state = &view.state;
+    // How many records there are at all is counted too, so that no list has to.
+    let all = (scope, "all", String::new(), String::new());
     let category = state.category().map(|category| (scope, "category", fold(category), category.to_owned()));
     let tags = state.tags.iter().map(|tag| (scope, "tag", tag.folded(), tag.to_string()));
-    category.into_iter().chain(tags).collect()
+    std::iter::once(all).chain(category).chain(tags).collect()
 }
 
 pub(super) async fn count_labels(

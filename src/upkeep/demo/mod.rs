@@ -8,7 +8,7 @@ mod sentence;
 
 use jiff::tz::TimeZone;
 
-use crate::app::{App, Clock};
+use crate::app::{App, Clock, Parts};
 use crate::commands::accounts::{self, NewHousehold, NewMember, SetUp};
 use crate::domain::Refusal;
 use crate::domain::access::{Actor, Role, Via};
@@ -112,5 +112,5 @@ async fn arrive(
 
 /// The same installation at another moment.
 fn at(app: &App, moment: Instant) -> App {
-    App { clock: Clock::fixed(moment), ..app.clone() }
+    Parts { clock: Clock::fixed(moment), ..Parts::clone(app) }.into()
 }

@@ -1,0 +1,138 @@
+//! A household's members as records and histories speak of them: what each was called when, and who sees what the
+//! household shares.
+
+use crate::domain::access::{Actor, Role};
+use crate::domain::event::Fact;
+use crate::domain::household::names;
+use crate::domain::ids::{HouseholdId, MemberId};
+use crate::domain::person::Called;
+use crate::error::Result;
+
+use super::db::{DbError, On, Row, Tx, bad, rows_of, sql};
+
+/// Two columns for whoever did the event `e`, where `m` is that member's row: the name today, and the name at the time.
+/// [`actor`] reads them. The table of names is tiny, and the subquery reads one row of its key.
+pub(super) const ACTOR: &str = "m.name as actor_name,
+    (select named.name from member_name as named
+     where named.household_id = e.household_id and named.member_id = e.actor_id and named.position <= e.position
+     order by named.position desc
+     limit 1) as actor_then";
+
+/// Who did an event, from the columns of [`ACTOR`]; none for the program itself.
+pub(super) fn actor(row: &Row) -> Result<Option<Called>, DbError> {
+    let Some(now) = row.opt_text("actor_name")? else { return Ok(None) };
+    let then = row.opt_text("actor_then")?.unwrap_or_else(|| now.clone());
+    Ok(Some(Called::new(then, &now)))
+}
+
+/// Writes the names that the household's stream tells. Rows are only ever added, as events are; a rebuild empties the
+/// table first.
+pub(super) async fn project_names(tx: &mut Tx, household: HouseholdId, facts: &[Fact]) -> Result<()> {
+    for chunk in names(facts).chunks(200) {
+        let mut statement = sql(format!(
+            "insert into member_name (household_id, member_id, position, name) values {}
+             on conflict (household_id, member_id, position) do nothing",
+            rows_of(chunk.len(), 4)
+        ));
+        for named in chunk {
+            statement = statement.bind(household).bind(named.member).bind(named.position).bind(&named.name);
+        }
+        statement.run(&mut *tx).await?;
+    }
+    Ok(())
+}
+
+/// A member of the household.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Person {
+    /// Who.
+    pub member: MemberId,
+    /// What the member is called.
+    pub name: String,
+    /// What the member may do.
+    pub role: Role,
+    /// Whether the member may sign in, and is not leaving.
+    pub present: bool,
+    /// Earlier names and today's, each from a position on, in order.
+    names: Vec<(i64, String)>,
+}
+
+/// Everybody who belongs to a household or once did, in the order in which they joined.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct People(Vec<Person>);
+
+/// Everybody of the household `$1` in one column, a line for each name: member, whether present, role, since which
+/// position, name. One column of a statement that is asked anyway costs less than a statement of its own.
+pub(super) const PEOPLE: &str = "(select string_agg(
+        cast(known.id as text) || case when known.disabled or known.removed_at is not null then ' - ' else ' + ' end || known.role || ' '
+            || cast(coalesce(named.position, 0) as text) || ' ' || coalesce(named.name, known.name),
+        '\n' order by known.joined_at, known.id, named.position)
+     from member as known
+     left join member_name as named on named.household_id = known.household_id and named.member_id = known.id
+     where known.household_id = $1) as people";
+
+impl People {
+    /// From the column of [`PEOPLE`].
+    pub(super) fn read(row: &Row) -> Result<Self, DbError> {
+        let mut people: Vec<Person> = Vec::new();
+        for line in row.opt_text("people")?.unwrap_or_default().lines() {
+            let (member, present, role, position, name) =
+                parts(line).ok_or_else(|| bad("people", "it is no line of a member"))?;
+            match people.last_mut().filter(|person| person.member == member) {
+                Some(person) => person.name.clone_from(&name),
+                None => {
+                    people.push(Person { member, name: name.clone(), role, present, names: Vec::new() });
+                }
+            }
+            if let Some(person) = people.last_mut() {
+                person.names.push((position, name));
+            }
+        }
+        Ok(Self(people))
+    }
+
+    /// Those who may sign in and stay, and so see what the household shares.
+    pub fn present(&self) -> impl Iterator<Item = &Person> {
+        self.0.iter().filter(|person| person.present)
+    }
+
+    /// What a member was called at a position of the ledger; none if there is no such member.
+    pub fn called(&self, member: MemberId, position: i64) -> Option<Called> {
+        let person = self.0.iter().find(|person| person.member == member)?;
+        let then = person.names.iter().rev().find(|(since, _)| *since <= position);
+        Some(Called::new(then.map_or(&person.name, |(_, name)| name), &person.name))
+    }
+}
+
+fn parts(line: &str) -> Option<(MemberId, bool, Role, i64, String)> {
+    let mut parts = line.splitn(5, ' ');
+    let member = parts.next()?.parse().ok()?;
+    let present = parts.next()? == "+";
+    let role = parts.next()?.parse().ok()?;
+    let position = parts.next()?.parse().ok()?;
+    Some((member, present, role, position, parts.next()?.to_owned()))
+}
+
+/// The household of who asks: its name, and everybody in it.
+///
+/// # Errors
+/// If the database refuses.
+pub async fn of_household<'a>(on: impl Into<On<'a>>, actor: &Actor) -> Result<People> {
+    let row = sql(format!("select {PEOPLE}")).bind(actor.household).one(on).await?;
+    Ok(People::read(&row)?)
+}
+
+/// Whether somebody belongs to the same household, may sign in and is not leaving.
+///
+/// # Errors
+/// If the database refuses.
+pub async fn is_present(tx: &mut Tx, actor: &Actor, member: MemberId) -> Result<bool> {
+    let row = sql(
+        "select 1 as found from member where household_id = $1 and id = $2 and not disabled and removed_at is null",
+    )
+    .bind(actor.household)
+    .bind(member)
+    .optional(&mut *tx)
+    .await?;
+    Ok(row.is_some())
+}
