@@ -88,7 +88,8 @@ both_engines! {
 
         // Every kind that a member's own doing can bring about; people are looked after elsewhere.
         let kinds = counted(entries.iter().map(|entry| entry.kind.as_str()));
-        let of_people = |kind: &str| kind.starts_with("member_") || kind == "household_renamed";
+        let elsewhere = ["household_renamed", "record_handed_over"];
+        let of_people = |kind: &str| kind.starts_with("member_") || elsewhere.contains(&kind);
         let mut missing = Payload::KINDS.iter().filter(|kind| !kinds.contains_key(**kind));
         assert_eq!(missing.find(|kind| !of_people(kind)), None);
         assert!(kinds["note_added"] * 2 > entries.len(), "most events are notes: {kinds:?}");
