@@ -37,7 +37,12 @@ pub type Rows = BTreeMap<String, Vec<Option<String>>>;
 /// Every table that follows from the events. In `member`, account and joining are primary data, copied beside them.
 pub const TABLES: &[Table] = &[
     Table { name: "household", walk: "id", key: &[], columns: &[("name", Text)] },
-    Table { name: "member", walk: "id", key: &[], columns: &[("name", Text), ("role", Text), ("disabled", Bool)] },
+    Table {
+        name: "member",
+        walk: "id",
+        key: &[],
+        columns: &[("name", Text), ("role", Text), ("disabled", Bool), ("named_at", Int)],
+    },
     Table { name: "member_name", walk: "member_id", key: &["position"], columns: &[("position", Int), ("name", Text)] },
     Table { name: "record", walk: "id", key: &[], columns: &[("created_at", Instant)] },
     Table {
@@ -88,6 +93,7 @@ pub const TABLES: &[Table] = &[
             ("corrected_by", Int),
             ("happening", Bool),
             ("scope", Kind::Uuid),
+            ("changes", Text),
         ],
     },
     Table {

@@ -5,6 +5,7 @@
 
 pub mod accounts; // people who sign in
 pub mod attempts; // throttling
+mod changes; // what an event changed, in its entry
 pub mod compare; // projections of two databases, row by row
 pub mod copying; // primary data beside the events, as it is
 pub mod db; // the only match on the engine

@@ -1,6 +1,8 @@
 //! A household's members as records and histories speak of them: what each was called when, and who sees what the
 //! household shares.
 
+use std::collections::HashMap;
+
 use crate::domain::access::{Actor, Role};
 use crate::domain::event::Fact;
 use crate::domain::household::names;
@@ -11,12 +13,13 @@ use crate::error::Result;
 use super::db::{DbError, On, Row, Tx, bad, rows_of, sql};
 
 /// Two columns for whoever did the event `e`, where `m` is that member's row: the name today, and the name at the time.
-/// [`actor`] reads them. The table of names is tiny, and the subquery reads one row of its key.
+/// [`actor`] reads them. Only events from before the latest name ask the table of names, for one row of its key.
 pub(super) const ACTOR: &str = "m.name as actor_name,
-    (select named.name from member_name as named
-     where named.household_id = e.household_id and named.member_id = e.actor_id and named.position <= e.position
-     order by named.position desc
-     limit 1) as actor_then";
+    case when m.named_at <= e.position then m.name
+         else (select named.name from member_name as named
+               where named.household_id = e.household_id and named.member_id = e.actor_id and named.position <= e.position
+               order by named.position desc
+               limit 1) end as actor_then";
 
 /// Who did an event, from the columns of [`ACTOR`]; none for the program itself.
 pub(super) fn actor(row: &Row) -> Result<Option<Called>, DbError> {
@@ -28,7 +31,18 @@ pub(super) fn actor(row: &Row) -> Result<Option<Called>, DbError> {
 /// Writes the names that the household's stream tells. Rows are only ever added, as events are; a rebuild empties the
 /// table first.
 pub(super) async fn project_names(tx: &mut Tx, household: HouseholdId, facts: &[Fact]) -> Result<()> {
-    for chunk in names(facts).chunks(200) {
+    let named = names(facts);
+    // The latest is the last.
+    let latest: HashMap<MemberId, i64> = named.iter().map(|named| (named.member, named.position)).collect();
+    for (member, position) in latest {
+        sql("update member set named_at = $3 where household_id = $1 and id = $2 and named_at <> $3")
+            .bind(household)
+            .bind(member)
+            .bind(position)
+            .later(&mut *tx)
+            .await?;
+    }
+    for chunk in named.chunks(200) {
         let mut statement = sql(format!(
             "insert into member_name (household_id, member_id, position, name) values {}
              on conflict (household_id, member_id, position) do nothing",
@@ -37,7 +51,7 @@ pub(super) async fn project_names(tx: &mut Tx, household: HouseholdId, facts: &[
         for named in chunk {
             statement = statement.bind(household).bind(named.member).bind(named.position).bind(&named.name);
         }
-        statement.run(&mut *tx).await?;
+        statement.later(&mut *tx).await?;
     }
     Ok(())
 }

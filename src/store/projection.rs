@@ -112,7 +112,7 @@ impl Projector {
         if before.is_some() {
             timeline::move_scope(tx, event.household, event.record, scopes).await?;
         }
-        timeline::enter(tx, event, &fact, scopes.1).await?;
+        timeline::enter(tx, event, &fact, &changes, scopes.1).await?;
         write_changes(tx, event, &changes).await?;
         write_tags(tx, event.household, before.as_ref(), &view).await?;
         count_labels(tx, event.household, before.as_ref(), &view).await?;

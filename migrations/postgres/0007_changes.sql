@@ -1,0 +1,3 @@
+-- What an event changed stands in its entry too, as it is shown: a page of a story reads one row an event. Filled when the
+-- program starts, with the other projections.
+alter table timeline_entry add column changes text collate "C";
