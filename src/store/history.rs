@@ -72,6 +72,8 @@ pub struct HistoryEntry {
     pub recorded: Instant,
     /// Who did it, as the member was called; none for the program itself.
     pub actor_name: Option<Called>,
+    /// The time zone in which that member lives.
+    pub actor_zone: Option<String>,
     /// How it came in.
     pub via: String,
     /// The batch it belongs to.
@@ -229,6 +231,7 @@ async fn read(db: &Db, actor: &Actor, record: RecordId, rows: &[Row], changes: &
             occurred: Occurred::parse_iso(&row.text("occurred")?).map_err(|e| super::db::bad("occurred", &e.0))?,
             recorded: row.instant("recorded_at")?,
             actor_name: people::actor(row)?,
+            actor_zone: people::actor_zone(row)?,
             via: row.text("via")?,
             batch: row.opt_uuid("batch_id")?.map(BatchId),
             changes: changes.remove(&position).unwrap_or_default(),

@@ -10,9 +10,10 @@ use crate::error::Result;
 
 use super::db::{DbError, On, Row, Tx, bad, rows_of, sql};
 
-/// Two columns for whoever did the event `e`, where `m` is that member's row: the name today, and the name at the time.
-/// [`actor`] reads them. The table of names is tiny, and the subquery reads one row of its key.
+/// Columns for whoever did the event `e`, where `m` is that member's row: the name today, the name at the time, and the
+/// time zone. [`actor`] and [`actor_zone`] read them. The table of names is tiny, and each subquery reads one row of a key.
 pub(super) const ACTOR: &str = "m.name as actor_name,
+    (select account.zone from account where account.id = m.account_id) as actor_zone,
     (select named.name from member_name as named
      where named.household_id = e.household_id and named.member_id = e.actor_id and named.position <= e.position
      order by named.position desc
@@ -23,6 +24,11 @@ pub(super) fn actor(row: &Row) -> Result<Option<Called>, DbError> {
     let Some(now) = row.opt_text("actor_name")? else { return Ok(None) };
     let then = row.opt_text("actor_then")?.unwrap_or_else(|| now.clone());
     Ok(Some(Called::new(then, &now)))
+}
+
+/// The time zone of whoever did an event, from the columns of [`ACTOR`]: "today" was theirs when they wrote it down.
+pub(super) fn actor_zone(row: &Row) -> Result<Option<String>, DbError> {
+    row.opt_text("actor_zone")
 }
 
 /// Writes the names that the household's stream tells. Rows are only ever added, as events are; a rebuild empties the

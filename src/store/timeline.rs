@@ -85,6 +85,8 @@ pub struct Happening {
     pub recorded: Instant,
     /// Who entered it, as the member was called; none for the program itself.
     pub actor_name: Option<Called>,
+    /// The time zone in which that member lives.
+    pub actor_zone: Option<String>,
     /// What it changed, if it is a change of facts.
     pub changes: Vec<FieldChange>,
 }
@@ -309,6 +311,7 @@ fn happening(row: &Row) -> Result<Happening> {
         occurred: Occurred::parse_iso(&row.text("occurred")?).map_err(|e| super::db::bad("occurred", &e.0))?,
         recorded: row.instant("recorded_at")?,
         actor_name: people::actor(row)?,
+        actor_zone: people::actor_zone(row)?,
         changes: Vec::new(),
     })
 }
