@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 
 use super::changes;
 use super::db::{Db, Row, Sql, Value, sql};
-use super::people::{self, ACTOR};
+use super::people::{self, ACTOR, ACTOR_ZONE};
 use super::views::{self, RecordView};
 
 /// How many events a page of the story has.
@@ -73,6 +73,8 @@ pub struct HistoryEntry {
     pub recorded: Instant,
     /// Who did it, as the member was called; none for the program itself.
     pub actor_name: Option<Called>,
+    /// The time zone in which that member lives.
+    pub actor_zone: Option<String>,
     /// How it came in.
     pub via: String,
     /// The batch it belongs to.
@@ -178,7 +180,7 @@ fn statement(actor: &Actor, record: RecordId, entries: &str, order: &str, values
     sql(format!(
         "select page.version, page.occurred_from, page.occurred_precision, page.retracted_by, page.corrected_by,
                 page.changes, e.position, e.event_id, e.kind, e.payload_version, e.payload, e.via, e.batch_id, e.occurred,
-                e.recorded_at, {ACTOR}
+                e.recorded_at, {ACTOR}, {ACTOR_ZONE}
          from ({entries}) as page
          cross join record_events as e
          left join member as m on m.household_id = e.household_id and m.id = e.actor_id
@@ -223,6 +225,7 @@ async fn read(db: &Db, actor: &Actor, record: RecordId, rows: &[Row]) -> Result<
             occurred: Occurred::parse_iso(&row.text("occurred")?).map_err(|e| super::db::bad("occurred", &e.0))?,
             recorded: row.instant("recorded_at")?,
             actor_name: people::actor(row)?,
+            actor_zone: people::actor_zone(row)?,
             via: row.text("via")?,
             batch: row.opt_uuid("batch_id")?.map(BatchId),
             changes: changes::read(row)?,

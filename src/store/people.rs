@@ -21,11 +21,19 @@ pub(super) const ACTOR: &str = "m.name as actor_name,
                order by named.position desc
                limit 1) end as actor_then";
 
+/// The time zone of whoever did it, where `m` is that member's row, for [`actor_zone`].
+pub(super) const ACTOR_ZONE: &str = "(select account.zone from account where account.id = m.account_id) as actor_zone";
+
 /// Who did an event, from the columns of [`ACTOR`]; none for the program itself.
 pub(super) fn actor(row: &Row) -> Result<Option<Called>, DbError> {
     let Some(now) = row.opt_text("actor_name")? else { return Ok(None) };
     let then = row.opt_text("actor_then")?.unwrap_or_else(|| now.clone());
     Ok(Some(Called::new(then, &now)))
+}
+
+/// The time zone of whoever did an event, from the columns of [`ACTOR`]: "today" was theirs when they wrote it down.
+pub(super) fn actor_zone(row: &Row) -> Result<Option<String>, DbError> {
+    row.opt_text("actor_zone")
 }
 
 /// Writes the names that the household's stream tells. Rows are only ever added, as events are; a rebuild empties the

@@ -11,7 +11,7 @@ use crate::domain::when::{Occurred, Precision};
 use crate::error::{Error, Result};
 
 use super::db::{Db, Row, Sql, Value, sql};
-use super::people::{self, ACTOR};
+use super::people::{self, ACTOR, ACTOR_ZONE};
 use super::{changes, history};
 
 /// How many happenings a page of the timeline has.
@@ -83,6 +83,8 @@ pub struct Happening {
     pub recorded: Instant,
     /// Who entered it, as the member was called; none for the program itself.
     pub actor_name: Option<Called>,
+    /// The time zone in which that member lives.
+    pub actor_zone: Option<String>,
     /// What it changed, if it is a change of facts.
     pub changes: Vec<FieldChange>,
 }
@@ -278,7 +280,7 @@ fn walk(scope: &str, range: &str, columns: &[&str], direction: &str, limit: usiz
 fn telling(walks: &str, limit: &str, columns: &[&str], direction: &str) -> Sql {
     sql(format!(
         "select p.record_id, p.version, p.position, p.recorded_at, p.changes, v.title, v.category, v.visibility, e.kind,
-                e.payload_version, e.payload, e.occurred, {ACTOR}
+                e.payload_version, e.payload, e.occurred, {ACTOR}, {ACTOR_ZONE}
          from (select * from ({walks}) as both_scopes order by {inner} {limit}) as p
          cross join record_view as v
          cross join record_events as e
@@ -315,6 +317,7 @@ fn happening(row: &Row) -> Result<Happening> {
         occurred: Occurred::parse_iso(&row.text("occurred")?).map_err(|e| super::db::bad("occurred", &e.0))?,
         recorded: row.instant("recorded_at")?,
         actor_name: people::actor(row)?,
+        actor_zone: people::actor_zone(row)?,
         changes: changes::read(row)?,
     })
 }

@@ -234,6 +234,11 @@ impl Errors {
         }
     }
 
+    /// Puts the errors into the order of the form's controls; those of no control stay in front.
+    pub fn order(&mut self, controls: &[&str]) {
+        self.list.sort_by_key(|error| controls.iter().position(|id| *id == error.id).map_or(0, |at| at + 1));
+    }
+
     /// Takes a parsed value, or its error for the control `id`.
     pub fn take<T>(&mut self, id: &str, parsed: Result<T, Refusal>) -> Option<T> {
         parsed.map_err(|refusal| self.add(id, refusal.0)).ok()

@@ -295,7 +295,7 @@ fn day(happening: &Happening, order: Order, zone: &TimeZone) -> Option<(&'static
 
 fn beside(happening: &Happening, order: Order, zone: &TimeZone) -> Vec<(&'static str, Moment)> {
     let occurred = happening.occurred;
-    let other_day = Moment::written_down(happening.recorded, occurred, zone);
+    let other_day = Moment::written_down(happening.recorded, occurred, zone, happening.actor_zone.as_deref());
     let mut beside = Vec::new();
     match order {
         Order::Happened => {
