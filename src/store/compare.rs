@@ -62,6 +62,7 @@ pub const TABLES: &[Table] = &[
             ("summary", Text),
             ("created_at", Instant),
             ("changed_at", Instant),
+            ("last_by", Kind::Uuid),
         ],
     },
     Table {

@@ -12,14 +12,29 @@ use crate::error::Result;
 
 use super::db::{DbError, On, Row, Tx, bad, rows_of, sql};
 
+macro_rules! actor_at {
+    ($position:literal) => {
+        concat!(
+            "m.name as actor_name,
+    case when m.named_at <= ",
+            $position,
+            " then m.name
+         else (select named.name from member_name as named
+               where named.household_id = m.household_id and named.member_id = m.id and named.position <= ",
+            $position,
+            "
+               order by named.position desc
+               limit 1) end as actor_then"
+        )
+    };
+}
+
 /// Two columns for whoever did the event `e`, where `m` is that member's row: the name today, and the name at the time.
 /// [`actor`] reads them. Only events from before the latest name ask the table of names, for one row of its key.
-pub(super) const ACTOR: &str = "m.name as actor_name,
-    case when m.named_at <= e.position then m.name
-         else (select named.name from member_name as named
-               where named.household_id = e.household_id and named.member_id = e.actor_id and named.position <= e.position
-               order by named.position desc
-               limit 1) end as actor_then";
+pub(super) const ACTOR: &str = actor_at!("e.position");
+
+/// The same for whoever did the latest event of a record `v`.
+pub(super) const LAST_BY: &str = actor_at!("v.position");
 
 /// The time zone of whoever did it, where `m` is that member's row, for [`actor_zone`].
 pub(super) const ACTOR_ZONE: &str = "(select account.zone from account where account.id = m.account_id) as actor_zone";

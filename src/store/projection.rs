@@ -107,7 +107,7 @@ impl Projector {
             created_at: before.as_ref().map_or(event.recorded, |view| view.created_at),
             changed_at: event.recorded,
         };
-        write_view(tx, event.household, &view, before.is_none()).await?;
+        write_view(tx, event.household, &view, event.actor, before.is_none()).await?;
         let scopes = (before.as_ref().and_then(|view| scope(event.household, view)), scope(event.household, &view));
         if before.is_some() {
             timeline::move_scope(tx, event.household, event.record, scopes).await?;
