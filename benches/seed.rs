@@ -127,6 +127,7 @@ pub fn settings(data: &Path, database: Database) -> Settings {
         trusted_proxies: Vec::new(),
         session_idle: Duration::from_secs(30 * 86_400),
         session_max: Duration::from_secs(180 * 86_400),
+        removal_grace: Duration::from_secs(14 * 86_400),
         log_format: LogFormat::Human,
     }
 }

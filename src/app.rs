@@ -1,5 +1,6 @@
 //! All that a request may touch: the database, the clock, the keys and the settings.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -100,6 +101,24 @@ impl App {
         let passwords = Passwords::new(&settings);
         Ok(Parts { db, clock, settings: Arc::new(settings), key, passwords }.into())
     }
+
+    /// What a person opens, without a path: the base URL, or the address that is listened on. Never what a request says.
+    pub fn origin(&self) -> String {
+        match &self.settings.base_url {
+            Some(url) => url.origin(),
+            None => format!("http://{}", reachable(self.settings.listen)),
+        }
+    }
+}
+
+/// The address under which this machine reaches a server that listens everywhere.
+fn reachable(listening: SocketAddr) -> SocketAddr {
+    let ip = match listening.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listening.port())
 }
 
 /// Makes a directory, its parents included, that nobody else on the machine may look into. One that is there stays as

@@ -110,6 +110,8 @@ pub struct Settings {
     pub session_idle: Duration,
     /// A session ends after this long in any case (`LIFEOPS_SESSION_MAX`).
     pub session_max: Duration,
+    /// How long a removed member still reads and takes private records along (`LIFEOPS_REMOVAL_GRACE`).
+    pub removal_grace: Duration,
     /// How log lines are written (`LIFEOPS_LOG_FORMAT`).
     pub log_format: LogFormat,
 }

@@ -193,10 +193,19 @@ async fn furnished() -> (Home, Vec<(&'static str, String)>) {
         ("delete", format!("{record}/delete")),
         ("history", format!("{record}/history")),
         ("account", "/account".to_owned()),
+        ("household", "/household".to_owned()),
+        ("household-log", "/household/log".to_owned()),
+        ("invite", "/household/invitations/new".to_owned()),
+        ("link-again", "/household/invitations/made".to_owned()),
+        ("signed-out", "/signed-out".to_owned()),
         ("help", "/help".to_owned()),
         ("statement", "/accessibility".to_owned()),
         ("missing", "/nothing-here".to_owned()),
     ];
+    let ben = crate::household::path_of(&home, "Ben").await;
+    let form = home.ana.open("/household/invitations/new").await.form("Make the link");
+    pages.push(("link", home.ana.press(&form, "Make the link").await.expect_redirect()));
+    pages.extend([("remove", format!("{ben}/remove")), ("disable", format!("{ben}/disable")), ("member", ben)]);
     for (name, part) in [("correct", "/notes/"), ("undo", "/undo"), ("field", "/field")] {
         pages.extend(first(part).map(|path| (name, path)));
     }
@@ -320,7 +329,24 @@ async fn every_kind_of_page_passes_the_audit() {
         nobody.leave(|tab| tab.submit_main());
         inspect(&mut nobody, &format!("{name} refused"), &mut problems);
     }
-    nobody.no_complaints();
+    // Opening an invitation, a good one and a bad one, and what somebody sees who is leaving.
+    let link = crate::invitations::invite(&home.ana, "viewer").await;
+    for (name, path) in [("join", link.as_str()), ("dead-link", "/invitations/nothing")] {
+        nobody.open(&format!("{}{path}", home.ana.base()));
+        inspect(&mut nobody, name, &mut problems);
+    }
+    nobody.open(&format!("{}{link}", home.ana.base()));
+    nobody.leave(|tab| tab.submit_main());
+    inspect(&mut nobody, "join refused", &mut problems);
+    home.create(&home.ben, "Diary", &[("visibility", "private")]).await;
+    let ask = home.ana.open(pages.iter().find(|(name, _)| *name == "remove").map(|(_, path)| path).unwrap()).await;
+    home.ana.submit(&ask.form("Remove Ben"), "Remove Ben").await;
+    let mut leaving = Browser::shared().tab();
+    leaving.borrow_cookies(&home.ben);
+    for (name, path) in [("leaving", "/household/leaving"), ("start for a leaver", "/")] {
+        leaving.open(&format!("{}{path}", home.ben.base()));
+        inspect(&mut leaving, name, &mut problems);
+    }
     assert!(problems.is_empty(), "{} problems:\n  {}", problems.len(), problems.join("\n  "));
 }
 
@@ -382,7 +408,10 @@ async fn forced_colours_stillness_and_print_keep_everything() {
     let (home, pages) = furnished().await;
     let mut tab = Browser::shared().tab();
     tab.borrow_cookies(&home.ana);
-    for (name, path) in pages.iter().filter(|(name, _)| ["list", "record", "edit", "saved"].contains(name)) {
+    for (name, path) in pages.iter().filter(|(name, _)| {
+        ["list", "record", "edit", "saved", "household", "household-log", "member", "invite", "link", "remove"]
+            .contains(name)
+    }) {
         tab.open(&format!("{}{path}", home.ana.base()));
         tab.media(&[("forced-colors", "active")]);
         assert_eq!(tab.eval("matchMedia('(forced-colors: active)').matches"), true);

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use lifeops::store::db::sql;
 
-use crate::support::{Engine, PASSWORD, Place, Visitor, command, run};
+use crate::support::{Engine, PASSWORD, Place, Visitor, command, eventually, run};
 
 /// A running server: what it printed first, and where it listens.
 struct Serving {
@@ -157,6 +157,34 @@ both_engines! {
         ill(&place, &["user", "add", "mila@home.example", "--name", "Mila"], PASSWORD, "several households");
         let mila = ["user", "add", "mila@home.example", "--name", "Mila", "--household", "the elms", "--role", "viewer"];
         assert!(well(&place, &mila, PASSWORD).contains("a viewer of \u{201c}The Elms\u{201d}"));
+        assert!(well(&place, &["verify"], "").contains("all as they were written"));
+    }
+
+    async fn members_are_looked_after(engine: Engine) {
+        let place = Place::empty(engine).await;
+        settle(&place);
+        well(&place, &["user", "add", "ben@home.example", "--name", "Ben"], PASSWORD);
+        ill(&place, &["user", "role", "ana@home.example", "viewer"], "", "only owner");
+        ill(&place, &["user", "role", "ben@home.example", "king"], "", "owner, editor or viewer");
+        ill(&place, &["user", "role", "nobody@home.example", "owner"], "", "Nobody has the address");
+        assert!(well(&place, &["user", "role", "ben@home.example", "owner"], "").contains("now an owner of"));
+        ill(&place, &["user", "rename", "ben@home.example", "ANA"], "", "called ANA already");
+        assert!(well(&place, &["user", "rename", "ben@home.example", "Benjamin"], "").contains("called Benjamin from now on"));
+        // Removed: at first there is the grace period, then only the command line brings them back.
+        assert!(well(&place, &["user", "remove", "ben@home.example"], "").contains("reads until"));
+        ill(&place, &["user", "remove", "ana@home.example"], "", "only owner");
+        assert!(well(&place, &["user", "list"], "").contains("leaving on"));
+        well(&place, &["user", "reinstate", "ben@home.example"], "");
+        well(&place, &["user", "remove", "ben@home.example", "--removal-grace", "1s"], "");
+        eventually("the removal to hold", || well(&place, &["user", "list"], "").contains("removed since"));
+        ill(&place, &["user", "enable", "ben@home.example"], "", "no longer a member");
+        well(&place, &["user", "reinstate", "ben@home.example"], "");
+        assert!(!well(&place, &["user", "list"], "").contains("removed"));
+        // An invitation's link begins with the address that people type, where it is known.
+        let link = well(&place, &["user", "invite", "--role", "viewer", "--base-url", "https://life.example.org"], "");
+        assert!(link.contains("https://life.example.org/invitations/") && link.contains("as a viewer"), "{link}");
+        assert!(well(&place, &["user", "invite", "--days", "1"], "").contains("http://127.0.0.1:8080/invitations/"));
+        ill(&place, &["user", "invite", "--days", "365"], "", "1, 7 or 30 days");
         assert!(well(&place, &["verify"], "").contains("all as they were written"));
     }
 

@@ -88,8 +88,9 @@ both_engines! {
 
         // Every kind that a member's own doing can bring about; people are looked after elsewhere.
         let kinds = counted(entries.iter().map(|entry| entry.kind.as_str()));
-        let missing: Vec<_> = Payload::KINDS.iter().filter(|kind| !kinds.contains_key(**kind)).collect();
-        assert_eq!(missing, [&"member_renamed", &"member_disabled", &"member_enabled"]);
+        let of_people = |kind: &str| kind.starts_with("member_") || kind == "household_renamed";
+        let mut missing = Payload::KINDS.iter().filter(|kind| !kinds.contains_key(**kind));
+        assert_eq!(missing.find(|kind| !of_people(kind)), None);
         assert!(kinds["note_added"] * 2 > entries.len(), "most events are notes: {kinds:?}");
 
         let precision = |length| entries.iter().filter(|entry| entry.occurred.len() == length).count();

@@ -591,6 +591,57 @@ both_engines! {
         audit(&home.server.app).await;
     }
 
+    async fn the_household(engine: Engine) {
+        let home = Home::start(engine).await;
+        let ben = crate::household::path_of(&home, "Ben").await;
+        for (path, button, fields) in [
+            ("/household".to_owned(), "Save name", &["submission", "name"][..]),
+            (ben.clone(), "Save role", &["submission", "role"]),
+            (format!("{ben}/disable"), "Disable Ben", &["submission"]),
+            (format!("{ben}/remove"), "Remove Ben", &["submission"]),
+            ("/household/invitations/new".to_owned(), "Make the link", &["submission", "role", "days"]),
+        ] {
+            let form = home.ana.open(&path).await.form(button);
+            for (field, value, page) in torment(&home.ana, &form, button, fields).await {
+                let to = page.header("location");
+                decent(&home.ana.open(to).await, &format!("{field}={:?} shown on {to}", short(&value.raw)));
+            }
+        }
+        for value in values().into_iter().filter(|value| value.raw.len() < 8_000) {
+            for path in ["/household?done={}", "/household/log?before={}", "/household/invitations/made?key={}"] {
+                let path = path.replace("{}", &value.raw);
+                decent(&home.ana.get(&path).await, &path);
+            }
+        }
+        audit(&home.server.app).await;
+    }
+
+    async fn an_invitation(engine: Engine) {
+        let home = Home::start(engine).await;
+        let link = crate::invitations::invite(&home.ana, "viewer").await;
+        let nobody = home.server.visitor();
+        let form = nobody.open(&link).await.form("Join");
+        for field in ["name", "email", "zone"] {
+            for value in values() {
+                // Without a password nobody joins, so every value is judged as text alone.
+                let page = press(&nobody, &form, "Join", field, &value).await;
+                let what = format!("join {field}={:?}", short(&value.raw));
+                decent(&page, &what);
+                assert_ne!(page.status, 303, "{what}");
+                if page.status == 422 && field != "zone" {
+                    refused(&page, &form, "Join", field, &value, &what);
+                }
+            }
+        }
+        for value in values().into_iter().filter(|value| value.raw.len() < 8_000 && !value.raw.contains(['/', '.', ';', '#', '?'])) {
+            let visitor = home.server.visitor();
+            visitor.set_cookie("lifeops-invitation", &value.raw.replace(|c: char| !c.is_ascii_graphic(), ""));
+            for path in [format!("/invitations/{}", value.raw), "/invitations/accept".to_owned()] {
+                decent(&visitor.with_header("x-nasty", "1").get(&path).await, &path);
+            }
+        }
+    }
+
     async fn sign_in_and_register(engine: Engine) {
         let home = Home::start(engine).await;
         for (path, button, field_list) in [

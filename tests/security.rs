@@ -126,7 +126,9 @@ both_engines! {
         }
         for page in pages {
             assert_eq!(page.header("content-security-policy"), POLICY, "{}", page.path);
-            assert_eq!(page.header("cache-control"), "private, no-cache", "{}", page.path);
+            // What shows a secret once is not even kept by the browser that it was shown to.
+            let kept = page.header("cache-control");
+            assert!(["private, no-cache", "no-store"].contains(&kept), "{}: {kept}", page.path);
             assert_eq!(page.header("referrer-policy"), "same-origin", "{}", page.path);
             assert_eq!(page.header("x-content-type-options"), "nosniff", "{}", page.path);
             assert_eq!(page.header("x-request-id").len(), 16, "{}", page.path);

@@ -63,8 +63,9 @@ async fn fill_and_end(settings: Settings, password: &Password, typed: &str) -> O
     say(&format!("{}\n\n{}", moved_in(&filled), sign_ins(&filled, typed)))
 }
 
-async fn serve_named(settings: Settings, password: &Password, typed: &str) -> Outcome {
+async fn serve_named(mut settings: Settings, password: &Password, typed: &str) -> Outcome {
     let listener = serve::listen(settings.listen).await?;
+    settings.listen = listener.local_addr()?;
     let stop = serve::signals(|| ())?;
     let app = App::open(settings, Clock::System).await?;
     let filled = match until_stopped(&app, password, stop.clone()).await {
@@ -76,13 +77,14 @@ async fn serve_named(settings: Settings, password: &Password, typed: &str) -> Ou
             )));
         }
     };
-    let address = serve::origin(&app, listener.local_addr()?);
+    let address = app.origin();
     let told = format!("{} It stays there.\n\n    {address}/\n\n{}", moved_in(&filled), sign_ins(&filled, typed));
     serve::run(app, listener, stop, &told).await
 }
 
 async fn serve_throw_away(mut settings: Settings, password: &Password, typed: &str) -> Outcome {
     let listener = serve::listen(settings.listen).await?;
+    settings.listen = listener.local_addr()?;
     let place = ThrowAway::make()?;
     let gone = place.0.clone();
     let stop = serve::signals(move || remove(&gone))?;
@@ -98,7 +100,7 @@ async fn serve_throw_away(mut settings: Settings, password: &Password, typed: &s
             return otherwise.map(drop);
         }
     };
-    let address = serve::origin(&app, listener.local_addr()?);
+    let address = app.origin();
     let told = format!(
         "{} It is throw-away: it lives in {} and is gone when you press Ctrl-C.\n\n    {address}/\n\n{}",
         moved_in(&filled),

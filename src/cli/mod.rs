@@ -6,6 +6,7 @@ mod demo;
 mod healthcheck;
 mod import;
 mod logs;
+mod members;
 mod progress;
 mod serve;
 mod user;
@@ -34,7 +35,7 @@ struct Line {
 enum Command {
     /// Serves the pages (what `lifeops` alone does too)
     Serve,
-    /// Looks after people: add, list, reset-password, disable, enable
+    /// Looks after people: add, invite, list, role, rename, reset-password, disable, enable, remove, reinstate
     #[command(subcommand)]
     User(user::Command),
     /// Checks that nothing was altered: the chain of events, and every projection against it

@@ -1,7 +1,7 @@
 //! The server: from nothing to a printed address, and to a quiet end.
 
 use std::io::ErrorKind;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use lifeops::app::{App, Clock};
@@ -17,17 +17,18 @@ use super::{Failure, Outcome, say};
 const GRACE: Duration = Duration::from_secs(60);
 
 /// Serves until SIGTERM or SIGINT, then finishes the running requests. A second signal ends the program at once.
-pub async fn serve(settings: Settings) -> Outcome {
+pub async fn serve(mut settings: Settings) -> Outcome {
     let listener = listen(settings.listen).await?;
-    let address = listener.local_addr()?;
+    // Port 0 asks for any: links carry the one that it became.
+    settings.listen = listener.local_addr()?;
     let stop = signals(|| ())?;
     let app = App::open(settings, Clock::System).await?;
     let told = match accounts::set_up_path(&app).await? {
         Some(path) => format!(
             "LifeOps is ready, and nobody lives here yet. Open this address to begin:\n\n    {}{path}\n",
-            origin(&app, address)
+            app.origin()
         ),
-        None => format!("LifeOps is ready: {}/", origin(&app, address)),
+        None => format!("LifeOps is ready: {}/", app.origin()),
     };
     run(app, listener, stop, &told).await
 }
@@ -66,24 +67,6 @@ pub async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
             _ => format!("Cannot listen on {address}: {error}. Perhaps {other}."),
         })
     })
-}
-
-/// What a person opens, without a path.
-pub fn origin(app: &App, listening: SocketAddr) -> String {
-    match &app.settings.base_url {
-        Some(url) => url.origin(),
-        None => format!("http://{}", reachable(listening)),
-    }
-}
-
-/// The address under which this machine reaches a server that listens everywhere.
-fn reachable(listening: SocketAddr) -> SocketAddr {
-    let ip = match listening.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, listening.port())
 }
 
 /// Turns true at the first signal. `at_once` is done before a second one ends the program.

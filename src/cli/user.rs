@@ -1,16 +1,20 @@
 //! People: whoever runs the installation can add them, list them, give them a new password, and shut them out.
 
 use clap::{Args, Subcommand};
+use jiff::tz::TimeZone;
 use lifeops::app::{App, Clock};
 use lifeops::commands::accounts::{self, NewHousehold, NewMember};
 use lifeops::config::Settings;
 use lifeops::domain::access::Role;
+use lifeops::domain::household::Standing;
 use lifeops::domain::ids::HouseholdId;
+use lifeops::domain::instant::Instant;
 use lifeops::domain::person::{Email, Zone};
 use lifeops::domain::text::{HouseholdName, MemberName, fold};
+use lifeops::store::accounts::Membership;
 use lifeops::store::ledger;
 
-use super::{Failure, Outcome, ask, say, with_app};
+use super::{Failure, Outcome, ask, members, say, with_app};
 
 /// What can be done with people.
 #[derive(Subcommand)]
@@ -34,6 +38,8 @@ pub enum Command {
         /// The address that the person signs in with
         email: String,
     },
+    #[command(flatten)]
+    Member(members::Command),
 }
 
 /// Who is added, and where.
@@ -67,6 +73,7 @@ pub async fn run(command: Command, settings: Settings) -> Outcome {
             app.db.close().await;
             added
         }
+        Command::Member(command) => members::run(command, settings).await,
         Command::List => with_app(settings, list).await,
         Command::ResetPassword { email } => {
             let email = Email::parse(&email)?;
@@ -117,7 +124,7 @@ async fn add(app: &App, add: Add) -> Outcome {
     say(&format!("{email} is now {} of \u{201c}{household_name}\u{201d}.", a_role(role)))
 }
 
-fn a_role(role: Role) -> &'static str {
+pub(super) fn a_role(role: Role) -> &'static str {
     match role {
         Role::Owner => "an owner",
         Role::Editor => "an editor",
@@ -125,7 +132,7 @@ fn a_role(role: Role) -> &'static str {
     }
 }
 
-async fn find_household(app: &App, wanted: Option<&str>) -> Result<(HouseholdId, String), Failure> {
+pub(super) async fn find_household(app: &App, wanted: Option<&str>) -> Result<(HouseholdId, String), Failure> {
     let all = ledger::households(&app.db).await?;
     let names = || all.iter().map(|h| format!("  {}  {}", h.id, h.name)).collect::<Vec<_>>().join("\n");
     let fits = |wanted: &str, h: &ledger::Head| h.id.to_string() == wanted || fold(&h.name) == fold(wanted);
@@ -147,8 +154,8 @@ async fn list(app: &App) -> Outcome {
     let rows: Vec<[String; 5]> = members
         .into_iter()
         .map(|m| {
-            let standing = if m.disabled { "disabled" } else { "" };
-            [m.email, m.name, m.role.to_string(), m.household_name, standing.to_owned()]
+            let standing = standing(&m, app.clock.now());
+            [m.email, m.name, m.role.to_string(), m.household_name, standing]
         })
         .collect();
     if rows.is_empty() {
@@ -161,4 +168,15 @@ async fn list(app: &App) -> Outcome {
         say(cells.join("  ").trim_end())?;
     }
     Ok(())
+}
+
+/// How somebody stands, if not as any member.
+fn standing(member: &Membership, now: Instant) -> String {
+    let day = |at: Instant| at.local(&TimeZone::UTC).date();
+    match Standing::of(member.disabled, member.removed_from, now) {
+        Standing::Here => String::new(),
+        Standing::Disabled => "disabled".to_owned(),
+        Standing::Leaving(until) => format!("leaving on {}", day(until)),
+        Standing::Removed(since) => format!("removed since {}", day(since)),
+    }
 }

@@ -6,13 +6,15 @@ use std::net::IpAddr;
 
 use jiff::tz::TimeZone;
 
+use super::household;
 use super::tries::{by_account, by_address, digest, take};
 use crate::app::App;
 use crate::domain::Refusal;
 use crate::domain::access::{Actor, Role, Via};
-use crate::domain::event::{MemberDisabled, MemberEnabled, MemberJoined, MemberRenamed};
+use crate::domain::event::MemberJoined;
 use crate::domain::ids::{AccountId, HouseholdId, MemberId};
 use crate::domain::instant::Instant;
+use crate::domain::membership::{self, Wish};
 use crate::domain::person::{Email, Zone};
 use crate::domain::text::{HouseholdName, MemberName};
 use crate::domain::when::Occurred;
@@ -23,6 +25,7 @@ use crate::store::attempts::{self, Scope};
 use crate::store::db::{DbError, Tx};
 use crate::store::installation;
 use crate::store::ledger::{self, Origin};
+use crate::store::members;
 
 /// What every refused sign-in says, whatever was wrong.
 pub const NOT_RECOGNISED: &str = "The email address or the password is not right";
@@ -163,7 +166,7 @@ pub async fn check(app: &App, address: IpAddr, email: &str, password: &str) -> R
     let verdict =
         app.passwords.verify(password, account.as_ref().map(|account| account.password_hash.as_str())).await?;
     let (Some(account), true) = (account, verdict != Verdict::Wrong) else { return Err(not_recognised()) };
-    if rows::membership(&app.db, account.id).await?.is_none() {
+    if rows::membership(&app.db, account.id, app.clock.now()).await?.is_none() {
         return Err(not_recognised());
     }
     attempts::give_back(&app.db, app.clock.now(), &subjects).await?;
@@ -236,40 +239,7 @@ pub async fn set_zone(app: &App, account: AccountId, zone: &Zone) -> Result<()> 
 
 /// Changes a member's own name: an event in the household's stream. The same name again appends nothing.
 pub async fn rename(app: &App, actor: &Actor, name: MemberName) -> Result<()> {
-    let zone = Zone::parse(&actor.zone).unwrap_or_else(|_| Zone::utc());
-    let (app, actor) = (app.clone(), actor.clone());
-    finish(async move {
-        let now = app.clock.now();
-        let mut tx = app.db.begin().await?;
-        // The household first, as everywhere: two who change members at once must not wait for each other.
-        ledger::hold(&mut tx, actor.household).await?;
-        if !rows::hold_name(&mut tx, actor.household, actor.member, name.as_str()).await? {
-            return Ok(());
-        }
-        own_name(&mut tx, actor.household, actor.member, &name).await?;
-        let origin = Origin {
-            household: actor.household,
-            actor: Some(actor.member),
-            via: actor.via,
-            via_ref: actor.via_ref,
-            batch: None,
-        };
-        let renamed = MemberRenamed { member_id: actor.member, name };
-        ledger::append_household(&mut tx, now, &origin, today(now, &zone), vec![renamed.into()]).await?;
-        Ok(tx.commit().await?)
-    })
-    .await
-}
-
-/// Refuses a name that somebody else in the household has: histories must say who did what.
-async fn own_name(tx: &mut Tx, household: HouseholdId, member: MemberId, name: &MemberName) -> Result<()> {
-    if rows::is_name_taken(tx, household, member, name).await? {
-        return Err(Refusal(format!(
-            "Somebody in this household is called {name} already. Add something that tells you apart"
-        ))
-        .into());
-    }
-    Ok(())
+    household::change_self(app, actor, Wish::RenameMember { member: actor.member, name }).await
 }
 
 /// Ends every session of an account; the caller signs its own device in again.
@@ -292,10 +262,10 @@ pub async fn add_member(app: &App, household: HouseholdId, new: NewMember) -> Re
         let mut tx = app.db.begin().await?;
         ledger::hold(&mut tx, household).await?;
         rows::insert(&mut tx, now, account, &new.email, &hash, &new.zone).await.map_err(taken)?;
-        own_name(&mut tx, household, member, &new.name).await?;
+        let joined = membership::join(&members::state(&mut tx, household).await?, member, new.name.clone(), new.role)?;
         rows::insert_member(&mut tx, now, household, member, account, &new.name, new.role).await?;
-        let joined = MemberJoined { member_id: member, name: new.name, role: new.role };
-        ledger::append_household(&mut tx, now, &by_cli(household), today(now, &new.zone), vec![joined.into()]).await?;
+        let origin = household::by_operator(household);
+        ledger::append_household(&mut tx, now, &origin, today(now, &new.zone), vec![joined]).await?;
         tx.commit().await?;
         Ok(member)
     })
@@ -338,24 +308,9 @@ pub async fn reset_password(app: &App, email: &Email, new: &Password) -> Result<
 /// # Errors
 /// [`Error::Refused`] if nobody has that address, or if it is the household's only owner.
 pub async fn disable(app: &App, email: &Email) -> Result<()> {
-    let member = find(app, email).await?;
-    let now = app.clock.now();
-    let mut tx = app.db.begin().await?;
-    ledger::hold(&mut tx, member.household).await?;
-    if !rows::hold_standing(&mut tx, member.household, member.member, true).await? {
-        return Ok(());
-    }
-    if member.role == Role::Owner && rows::other_owners(&mut tx, member.household, member.member).await? == 0 {
-        return Err(Error::Refused(Refusal::new(format!(
-            "{email} is the only owner of {}. Add another owner first.",
-            member.household_name
-        ))));
-    }
-    let disabled = MemberDisabled { member_id: member.member };
-    ledger::append_household(&mut tx, now, &by_cli(member.household), today(now, &Zone::utc()), vec![disabled.into()])
-        .await?;
-    rows::end_sessions(&mut tx, member.account).await?;
-    Ok(tx.commit().await?)
+    let found = find(app, email).await?;
+    household::change_for_operator(app, found.household, Wish::Disable { member: found.member }).await?;
+    Ok(())
 }
 
 /// Lets a disabled member sign in again. Doing it again changes nothing.
@@ -363,17 +318,9 @@ pub async fn disable(app: &App, email: &Email) -> Result<()> {
 /// # Errors
 /// [`Error::Refused`] if nobody has that address.
 pub async fn enable(app: &App, email: &Email) -> Result<()> {
-    let member = find(app, email).await?;
-    let now = app.clock.now();
-    let mut tx = app.db.begin().await?;
-    ledger::hold(&mut tx, member.household).await?;
-    if !rows::hold_standing(&mut tx, member.household, member.member, false).await? {
-        return Ok(());
-    }
-    let enabled = MemberEnabled { member_id: member.member };
-    ledger::append_household(&mut tx, now, &by_cli(member.household), today(now, &Zone::utc()), vec![enabled.into()])
-        .await?;
-    Ok(tx.commit().await?)
+    let found = find(app, email).await?;
+    household::change_for_operator(app, found.household, Wish::Enable { member: found.member }).await?;
+    Ok(())
 }
 
 /// Every member of every household.
@@ -395,16 +342,14 @@ fn nobody(email: &Email) -> Error {
     Error::Refused(Refusal::new(format!("Nobody has the address {email}. `lifeops user list` shows who is here.")))
 }
 
-fn by_cli(household: HouseholdId) -> Origin {
-    Origin { household, actor: None, via: Via::Cli, via_ref: None, batch: None }
-}
-
-fn today(now: Instant, zone: &Zone) -> Occurred {
+/// The day where somebody lives.
+pub(super) fn today(now: Instant, zone: &Zone) -> Occurred {
     let zone = TimeZone::get(zone.as_str()).unwrap_or(TimeZone::UTC);
     Occurred::day(now.local(&zone).date())
 }
 
-fn taken(error: DbError) -> Error {
+/// An address that somebody has, as a refusal.
+pub(super) fn taken(error: DbError) -> Error {
     match error {
         DbError::Unique(_) => Error::Refused(Refusal::new(ADDRESS_TAKEN)),
         other => other.into(),
@@ -412,6 +357,6 @@ fn taken(error: DbError) -> Error {
 }
 
 /// Finishes what was begun, even if the one who asked hangs up.
-async fn finish<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+pub(super) async fn finish<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
     tokio::spawn(work).await.map_err(Error::internal)?
 }

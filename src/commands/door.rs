@@ -67,11 +67,12 @@ impl Verb {
             | Self::CorrectNote { record, .. } => Some(*record),
         }
     }
+}
 
-    fn digest(&self) -> Result<[u8; 32]> {
-        let said = serde_json::to_vec(self).map_err(Error::internal)?;
-        Ok(Sha256::new().chain_update(b"lifeops.submission.1\0").chain_update(&said).finalize().into())
-    }
+/// What a repeated submission is recognised by: a digest of all that was said.
+pub(super) fn digest(said: &impl Serialize) -> Result<[u8; 32]> {
+    let said = serde_json::to_vec(said).map_err(Error::internal)?;
+    Ok(Sha256::new().chain_update(b"lifeops.submission.1\0").chain_update(&said).finalize().into())
 }
 
 /// What came of a write.
@@ -97,11 +98,12 @@ pub(super) async fn write(app: &App, actor: &Actor, key: SubmissionKey, verb: Ve
 }
 
 async fn in_one_transaction(app: &App, actor: &Actor, key: SubmissionKey, verb: Verb) -> Result<Written> {
-    let digest = verb.digest()?;
+    let digest = digest(&verb)?;
     let zone = zone(actor);
     let mut tx = app.db.begin().await?;
     let now = app.clock.now();
-    let Opening { mut hold, view, earlier, role } = submissions::open(&mut tx, actor, key, verb.record()).await?;
+    let Opening { mut hold, view, earlier, role, removed_from } =
+        submissions::open(&mut tx, actor, key, verb.record()).await?;
     // A repeated form is answered as the first time, also where that took the record out of its sender's sight.
     if let Some(earlier) = earlier {
         if earlier.digest != digest {
@@ -117,7 +119,7 @@ async fn in_one_transaction(app: &App, actor: &Actor, key: SubmissionKey, verb: 
         });
     }
     let view = view?;
-    may(role, &verb)?;
+    may(role, removed_from.is_some_and(|from| now < from), &verb)?;
     let today = Occurred::day(now.local(&zone).date());
     let decided = decide(&mut tx, actor, view.as_ref(), &verb, today, &zone).await?;
     let (record, version) = match &view {
@@ -193,8 +195,10 @@ pub(super) fn zone(actor: &Actor) -> jiff::tz::TimeZone {
 }
 
 /// Whether the member may do this: the one place that decides it for every verb.
-fn may(role: Option<Role>, verb: &Verb) -> Result<()> {
+fn may(role: Option<Role>, is_leaving: bool, verb: &Verb) -> Result<()> {
     match verb {
+        // Who is leaving gives away what they keep, and does nothing else.
+        Verb::HandOver { .. } if is_leaving => Ok(()),
         Verb::HandOver { .. } => role_allows(role, Role::may_hand_over, "hand them over"),
         _ => role_allows(role, Role::may_write, "change them"),
     }
@@ -212,7 +216,9 @@ fn role_allows(role: Option<Role>, allows: fn(Role) -> bool, what: &str) -> Resu
         Some(_) => Err(Error::Forbidden(format!(
             "You may read this household’s records, but not {what}. Ask an owner to make you an editor."
         ))),
-        None => Err(Error::Forbidden("You are no longer a member of this household.".into())),
+        None => Err(Error::Forbidden(
+            "You are no longer a full member of this household, so you may not change its records.".into(),
+        )),
     }
 }
 

@@ -4,6 +4,8 @@
 pub mod accounts; // people who sign in
 pub mod batch; // many records at once, for imports
 pub mod door; // the one door for writes
+pub mod household; // its name and its members
+pub mod invitations; // how people join
 mod keeping; // who keeps and sees a record
 pub mod news; // what a member has seen
 pub mod notes; // what happened, in words

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::settings::{
     BASE_URL, DATA, DATABASE_CONNECTIONS, DATABASE_PASSWORD, DATABASE_URL, LISTEN, LOG_FORMAT, MASTER_KEY,
-    REGISTRATION, SESSION_IDLE, SESSION_MAX, SETTINGS, Setting, TRUSTED_PROXIES,
+    REGISTRATION, REMOVAL_GRACE, SESSION_IDLE, SESSION_MAX, SETTINGS, Setting, TRUSTED_PROXIES,
 };
 use super::{Database, Registration, Secret, Settings, values};
 
@@ -94,6 +94,7 @@ pub fn read(given: &Given, environment: impl IntoIterator<Item = (OsString, OsSt
         trusted_proxies: reading.value(TRUSTED_PROXIES, values::networks).unwrap_or_default(),
         session_idle: reading.value(SESSION_IDLE, values::duration).unwrap_or_default(),
         session_max: reading.value(SESSION_MAX, values::duration).unwrap_or_default(),
+        removal_grace: reading.value(REMOVAL_GRACE, values::duration).unwrap_or_default(),
         log_format: reading.value(LOG_FORMAT, values::log_format).unwrap_or(super::LogFormat::Human),
         data,
     };

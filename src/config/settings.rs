@@ -115,11 +115,18 @@ pub(super) const SESSION_MAX: Setting = setting(
     Some("180d"),
     "A session ends after this long in any case",
 );
+pub(super) const REMOVAL_GRACE: Setting = setting(
+    "LIFEOPS_REMOVAL_GRACE",
+    "removal-grace",
+    "DURATION",
+    Some("14d"),
+    "A removed member still reads, and takes private records along, for this long",
+);
 pub(super) const LOG_FORMAT: Setting =
     setting("LIFEOPS_LOG_FORMAT", "log-format", "FORMAT", Some("human"), "How log lines are written: human or json");
 
 /// Every setting, in the order in which they are shown.
-pub const SETTINGS: [Setting; 12] = [
+pub const SETTINGS: [Setting; 13] = [
     DATA,
     LISTEN,
     BASE_URL,
@@ -131,6 +138,7 @@ pub const SETTINGS: [Setting; 12] = [
     TRUSTED_PROXIES,
     SESSION_IDLE,
     SESSION_MAX,
+    REMOVAL_GRACE,
     LOG_FORMAT,
 ];
 

@@ -289,6 +289,31 @@ payloads! {
         /// The member.
         member_id: MemberId,
     }
+    /// A household is called something else.
+    "household_renamed" => HouseholdRenamed {
+        /// The new name.
+        name: HouseholdName,
+    }
+    /// A member may do more, or less.
+    "member_role_changed" => MemberRoleChanged {
+        /// The member.
+        member_id: MemberId,
+        /// What the member may do from now on.
+        role: Role,
+    }
+    /// A member is removed. It holds from an instant that is fixed here, so that no later setting moves it; until then the
+    /// member reads, and takes private records along.
+    "member_removed" => MemberRemoved {
+        /// The member.
+        member_id: MemberId,
+        /// From when on it holds.
+        holds_from: Instant,
+    }
+    /// A removal is taken back: within the grace period by an owner, afterwards by whoever runs the installation.
+    "member_reinstated" => MemberReinstated {
+        /// The member.
+        member_id: MemberId,
+    }
 }
 
 impl Payload {

@@ -73,6 +73,10 @@ id!(
     BatchId
 );
 id!(
+    /// An invitation to a household.
+    InvitationId
+);
+id!(
     /// The idempotency key of one submitted form or request.
     SubmissionKey
 );

@@ -5,6 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A UTC instant, in microseconds since 1970-01-01T00:00:00Z. Both engines keep exactly this precision.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -61,6 +62,22 @@ impl fmt::Display for Instant {
     /// `YYYY-MM-DDThh:mm:ss.ffffffZ`: always six digits, as the hash chain needs it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:.6}", self.timestamp())
+    }
+}
+
+impl Serialize for Instant {
+    /// As it is shown.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Instant {
+    /// The form that is shown, and no other.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text)
+            .ok_or_else(|| serde::de::Error::custom("an instant has the form YYYY-MM-DDThh:mm:ss.ffffffZ"))
     }
 }
 

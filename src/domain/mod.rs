@@ -10,6 +10,7 @@ pub mod fold;
 pub mod household;
 pub mod ids;
 pub mod instant;
+pub mod membership;
 pub mod money;
 pub mod person;
 pub mod record;

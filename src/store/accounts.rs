@@ -6,7 +6,7 @@ use crate::domain::access::Role;
 use crate::domain::ids::{AccountId, HouseholdId, MemberId};
 use crate::domain::instant::Instant;
 use crate::domain::person::{Email, Zone};
-use crate::domain::text::{MemberName, fold};
+use crate::domain::text::MemberName;
 
 /// What signing in needs to know of an account.
 #[derive(Clone, Debug)]
@@ -42,8 +42,10 @@ pub struct Membership {
     pub household_name: String,
     /// Rises when every session must end.
     pub session_epoch: i64,
-    /// Whether the member may sign in.
+    /// Whether the member may not sign in.
     pub disabled: bool,
+    /// From when on the member is removed, if at all.
+    pub removed_from: Option<Instant>,
     /// When the member joined.
     pub joined_at: Instant,
 }
@@ -78,18 +80,19 @@ fn account(row: &Row) -> Result<Account, DbError> {
     })
 }
 
-/// The household that an account acts in, unless it is disabled there.
-pub async fn membership(db: &Db, id: AccountId) -> Result<Option<Membership>, DbError> {
+/// The household that an account acts in, unless it is disabled there, or removed by now.
+pub async fn membership(db: &Db, id: AccountId, now: Instant) -> Result<Option<Membership>, DbError> {
     let row = sql("select account.id as account_id, account.email, account.zone, account.session_epoch,
-                member.household_id, member.id as member_id, member.name, member.role, member.disabled, member.joined_at,
-                household.name as household_name
+                member.household_id, member.id as member_id, member.name, member.role, member.disabled,
+                member.removed_at, member.joined_at, household.name as household_name
            from account
            join member on member.account_id = account.id
            join household on household.id = member.household_id
-          where account.id = $1 and not member.disabled
+          where account.id = $1 and not member.disabled and (member.removed_at is null or member.removed_at > $2)
           order by member.joined_at, member.household_id
           limit 1")
     .bind(id)
+    .bind(now)
     .optional(db)
     .await?;
     row.as_ref().map(member).transpose()
@@ -98,8 +101,8 @@ pub async fn membership(db: &Db, id: AccountId) -> Result<Option<Membership>, Db
 /// Every member of every household, for whoever runs the installation.
 pub async fn list(db: &Db) -> Result<Vec<Membership>, DbError> {
     let rows = sql("select account.id as account_id, account.email, account.zone, account.session_epoch,
-                member.household_id, member.id as member_id, member.name, member.role, member.disabled, member.joined_at,
-                household.name as household_name
+                member.household_id, member.id as member_id, member.name, member.role, member.disabled,
+                member.removed_at, member.joined_at, household.name as household_name
            from member
            join account on account.id = member.account_id
            join household on household.id = member.household_id
@@ -122,20 +125,9 @@ pub(super) fn member(row: &Row) -> Result<Membership, DbError> {
         household_name: row.text("household_name")?,
         session_epoch: row.int("session_epoch")?,
         disabled: row.bool("disabled")?,
+        removed_from: row.opt_instant("removed_at")?,
         joined_at: row.instant("joined_at")?,
     })
-}
-
-/// How many members of a household are owners who may sign in, `except` one.
-pub async fn other_owners(tx: &mut Tx, household: HouseholdId, except: MemberId) -> Result<i64, DbError> {
-    sql("select count(*) as owners
-           from member
-          where household_id = $1 and role = 'owner' and not disabled and id <> $2")
-    .bind(household)
-    .bind(except)
-    .one(tx)
-    .await?
-    .int("owners")
 }
 
 /// Adds an account. An address that is taken is [`DbError::Unique`].
@@ -196,8 +188,15 @@ pub async fn set_password(tx: &mut Tx, id: AccountId, hash: &str) -> Result<(), 
 
 /// Ends every session of an account, for good: those that are kept, and any that a running request might bring back.
 pub async fn end_sessions(tx: &mut Tx, id: AccountId) -> Result<(), DbError> {
-    sql("update account set session_epoch = session_epoch + 1 where id = $1").bind(id).run(&mut *tx).await?;
+    void_sessions(&mut *tx, id).await?;
     sql("delete from member_session where account_id = $1").bind(id).run(tx).await?;
+    Ok(())
+}
+
+/// Makes every session of an account void. They stay on file, so that the next request of each can be told why it is
+/// signed out.
+pub async fn void_sessions(tx: &mut Tx, id: AccountId) -> Result<(), DbError> {
+    sql("update account set session_epoch = session_epoch + 1 where id = $1").bind(id).run(tx).await?;
     Ok(())
 }
 
@@ -224,51 +223,4 @@ pub async fn insert_member(
     .run(tx)
     .await?;
     Ok(())
-}
-
-/// Whether another member of the household is called so already, however it is spelt.
-pub async fn is_name_taken(
-    tx: &mut Tx,
-    household: HouseholdId,
-    member: MemberId,
-    name: &MemberName,
-) -> Result<bool, DbError> {
-    let rows = sql("select name from member where household_id = $1 and id <> $2")
-        .bind(household)
-        .bind(member)
-        .all(&mut *tx)
-        .await?;
-    for row in rows {
-        if fold(&row.text("name")?) == name.folded() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-/// Holds a member's row and says whether `name` would change it.
-pub async fn hold_name(tx: &mut Tx, household: HouseholdId, member: MemberId, name: &str) -> Result<bool, DbError> {
-    let held = sql("update member set name = name where household_id = $1 and id = $2 and name <> $3")
-        .bind(household)
-        .bind(member)
-        .bind(name)
-        .run(tx)
-        .await?;
-    Ok(held > 0)
-}
-
-/// Holds a member's row and says whether `disabled` would change it.
-pub async fn hold_standing(
-    tx: &mut Tx,
-    household: HouseholdId,
-    member: MemberId,
-    disabled: bool,
-) -> Result<bool, DbError> {
-    let held = sql("update member set disabled = disabled where household_id = $1 and id = $2 and disabled <> $3")
-        .bind(household)
-        .bind(member)
-        .bind(disabled)
-        .run(tx)
-        .await?;
-    Ok(held > 0)
 }

@@ -14,6 +14,8 @@ pub enum Scope {
     Address,
     /// A network address that makes households.
     Register,
+    /// A network address that opens invitations.
+    Invitation,
 }
 
 impl Scope {
@@ -22,6 +24,7 @@ impl Scope {
             Self::Account => "account",
             Self::Address => "address",
             Self::Register => "register",
+            Self::Invitation => "invitation",
         }
     }
 
@@ -29,7 +32,7 @@ impl Scope {
     fn free(self) -> i64 {
         match self {
             Self::Account | Self::Register => 5,
-            Self::Address => 20,
+            Self::Address | Self::Invitation => 20,
         }
     }
 
@@ -37,7 +40,7 @@ impl Scope {
     fn longest(self) -> i64 {
         match self {
             Self::Account => 15 * 60,
-            Self::Address | Self::Register => 60 * 60,
+            Self::Address | Self::Register | Self::Invitation => 60 * 60,
         }
     }
 
@@ -107,7 +110,7 @@ pub async fn give_back(db: &Db, now: Instant, subjects: &[Subject]) -> Result<()
     for (scope, subject) in subjects {
         let text = match scope {
             Scope::Account => "delete from sign_in_attempt where scope = $1 and subject = $2 and last_at <= $3",
-            Scope::Address | Scope::Register => {
+            Scope::Address | Scope::Register | Scope::Invitation => {
                 "update sign_in_attempt set failures = failures - 1, next_at = $3
                   where scope = $1 and subject = $2 and failures > 0"
             }

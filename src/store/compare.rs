@@ -41,7 +41,7 @@ pub const TABLES: &[Table] = &[
         name: "member",
         walk: "id",
         key: &[],
-        columns: &[("name", Text), ("role", Text), ("disabled", Bool), ("named_at", Int)],
+        columns: &[("name", Text), ("role", Text), ("disabled", Bool), ("named_at", Int), ("removed_at", Instant)],
     },
     Table { name: "member_name", walk: "member_id", key: &["position"], columns: &[("position", Int), ("name", Text)] },
     Table { name: "record", walk: "id", key: &[], columns: &[("created_at", Instant)] },

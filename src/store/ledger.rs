@@ -113,7 +113,8 @@ pub async fn found_household(
     name: &HouseholdName,
 ) -> Result<()> {
     make_household(tx, now, origin.household, name.as_str()).await?;
-    append_household(tx, now, origin, occurred, vec![HouseholdCreated { name: name.clone() }.into()]).await
+    append_household(tx, now, origin, occurred, vec![HouseholdCreated { name: name.clone() }.into()]).await?;
+    Ok(())
 }
 
 /// Appends to the household's own stream and brings its members' rows up to date with it. A member's row must be there
@@ -127,13 +128,14 @@ pub async fn append_household(
     origin: &Origin,
     occurred: Occurred,
     events: Vec<Payload>,
-) -> Result<()> {
+) -> Result<Vec<Event>> {
     let mut held = hold(tx, origin.household).await?;
     let stream = RecordId::household_stream(origin.household);
     let version = streams::version(tx, origin.household, stream).await?;
     let drafts = events.into_iter().map(|payload| (occurred, payload)).collect();
-    append(tx, &mut held, now, origin, stream, version, drafts).await?;
-    project_household(tx, origin.household).await
+    let events = append(tx, &mut held, now, origin, stream, version, drafts).await?;
+    project_household(tx, origin.household).await?;
+    Ok(events)
 }
 
 /// Writes the state of the household's stream into `household` and `member`.
@@ -151,13 +153,15 @@ pub async fn project_household(tx: &mut Tx, household: HouseholdId) -> Result<()
         .await?;
     for member in &state.members {
         sql("
-            update member set name = $3, role = $4, disabled = $5
-            where household_id = $1 and id = $2 and (name <> $3 or role <> $4 or disabled <> $5)")
+            update member set name = $3, role = $4, disabled = $5, removed_at = $6
+            where household_id = $1 and id = $2
+              and (name <> $3 or role <> $4 or disabled <> $5 or removed_at is distinct from $6)")
         .bind(household)
         .bind(member.member)
         .bind(&member.name)
         .bind(member.role.as_str())
         .bind(member.disabled)
+        .bind(member.removed_from)
         .later(&mut *tx)
         .await?;
     }

@@ -12,8 +12,11 @@ pub mod db; // the only match on the engine
 pub mod fields; // a field's own history, and what fields were
 pub mod history; // a record's story and its fields' own histories
 pub mod installation; // its key, and whether it was begun
+pub mod invitations; // links into a household
 pub mod ledger; // the two doors: append and replay
+pub mod members; // who belongs to a household
 pub mod news; // what the others wrote, since a member last said "seen"
+pub mod own; // what a member takes along
 pub mod people; // who belongs to the household, and what they were called when
 pub mod projection; // the read model's rows, from the fold
 pub mod sessions; // signed-in browsers

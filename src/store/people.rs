@@ -88,7 +88,7 @@ pub struct Person {
     pub name: String,
     /// What the member may do.
     pub role: Role,
-    /// Whether the member may sign in.
+    /// Whether the member may sign in, and is not leaving.
     pub present: bool,
     /// Earlier names and today's, each from a position on, in order.
     names: Vec<(i64, String)>,
@@ -101,7 +101,7 @@ pub struct People(Vec<Person>);
 /// Everybody of the household `$1` in one column, a line for each name: member, whether present, role, since which
 /// position, name. One column of a statement that is asked anyway costs less than a statement of its own.
 pub(super) const PEOPLE: &str = "(select string_agg(
-        cast(known.id as text) || case when known.disabled then ' - ' else ' + ' end || known.role || ' '
+        cast(known.id as text) || case when known.disabled or known.removed_at is not null then ' - ' else ' + ' end || known.role || ' '
             || cast(coalesce(named.position, 0) as text) || ' ' || coalesce(named.name, known.name),
         '\n' order by known.joined_at, known.id, named.position)
      from member as known
@@ -128,7 +128,7 @@ impl People {
         Ok(Self(people))
     }
 
-    /// Those who may sign in, and so see what the household shares.
+    /// Those who may sign in and stay, and so see what the household shares.
     pub fn present(&self) -> impl Iterator<Item = &Person> {
         self.0.iter().filter(|person| person.present)
     }
@@ -159,15 +159,17 @@ pub async fn of_household<'a>(on: impl Into<On<'a>>, actor: &Actor) -> Result<Pe
     Ok(People::read(&row)?)
 }
 
-/// Whether somebody belongs to the same household and may sign in.
+/// Whether somebody belongs to the same household, may sign in and is not leaving.
 ///
 /// # Errors
 /// If the database refuses.
 pub async fn is_present(tx: &mut Tx, actor: &Actor, member: MemberId) -> Result<bool> {
-    let row = sql("select 1 as found from member where household_id = $1 and id = $2 and not disabled")
-        .bind(actor.household)
-        .bind(member)
-        .optional(&mut *tx)
-        .await?;
+    let row = sql(
+        "select 1 as found from member where household_id = $1 and id = $2 and not disabled and removed_at is null",
+    )
+    .bind(actor.household)
+    .bind(member)
+    .optional(&mut *tx)
+    .await?;
     Ok(row.is_some())
 }

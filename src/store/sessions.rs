@@ -140,6 +140,17 @@ pub async fn touch(db: &Db, key: &str, now: Instant, before: Instant, address: &
         .bind(before)
         .run(db)
         .await?;
+    seen(db, key, now).await
+}
+
+/// Notes that the member of a session is here.
+async fn seen(db: &Db, key: &str, now: Instant) -> Result<(), DbError> {
+    sql("update member set seen_at = $1
+          where (household_id, id) in (select household_id, member_id from member_session where id = $2)")
+    .bind(now)
+    .bind(key)
+    .run(db)
+    .await?;
     Ok(())
 }
 
@@ -175,11 +186,12 @@ impl Sessions {
         sql("select s.last_seen, t.data,
                     account.id as account_id, account.email, account.zone, account.session_epoch,
                     member.household_id, member.id as member_id, member.name, member.role, member.disabled,
-                    member.joined_at, household.name as household_name
+                    member.removed_at, member.joined_at, household.name as household_name
                from member_session as s
                join tower_sessions as t on t.id = s.id
                join account on account.id = s.account_id
                left join member on member.account_id = account.id and not member.disabled
+                    and (member.removed_at is null or member.removed_at > $4)
                left join household on household.id = member.household_id
               where s.id = $1 and s.last_seen > $2 and s.created_at > $3
               order by member.joined_at, member.household_id
@@ -187,6 +199,7 @@ impl Sessions {
         .bind(key)
         .bind(now.plus_seconds(-seconds(self.idle)))
         .bind(now.plus_seconds(-seconds(self.max)))
+        .bind(now)
         .optional(&self.db)
         .await
     }
@@ -211,6 +224,9 @@ impl Sessions {
         .bind(&opened.address)
         .run(&self.db)
         .await?;
+        if made > 0 {
+            seen(&self.db, key, now).await?;
+        }
         Ok(made > 0)
     }
 

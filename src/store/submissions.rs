@@ -3,6 +3,7 @@
 use crate::domain::access::{Actor, Role};
 use crate::domain::event::Event;
 use crate::domain::ids::{EventId, RecordId, SubmissionKey};
+use crate::domain::instant::Instant;
 use crate::error::{Error, Result};
 
 use super::db::{Row, Sql, Tx, sql};
@@ -29,8 +30,10 @@ pub struct Opening {
     pub view: Result<Option<RecordView>>,
     /// The submission that the member's key was accepted for, if it was.
     pub earlier: Option<Earlier>,
-    /// What the member may do at this moment; none for one who is disabled or gone.
+    /// What the member may do at this moment; none for one who is disabled, leaving or gone.
     pub role: Option<Role>,
+    /// From when on the member is removed, if at all, unless they are disabled.
+    pub removed_from: Option<Instant>,
 }
 
 /// Holds the household and asks what a write begins with.
@@ -44,8 +47,9 @@ pub async fn open(tx: &mut Tx, actor: &Actor, key: SubmissionKey, record: Option
     let first = |at: usize| answers.get(at).and_then(|rows| rows.first());
     let hold = ledger::read_hold(actor.household, first(0))?;
     let view = record.map(|_| views::read_record(first(3))).transpose();
-    let role = first(2).map(|row| row.text("role")?.parse().map_err(Error::Refused)).transpose()?;
-    Ok(Opening { hold, view, earlier: first(1).map(earlier).transpose()?, role })
+    let role = first(2).map(read_role).transpose()?.flatten();
+    let removed_from = first(2).map(|row| row.opt_instant("removed_at")).transpose()?.flatten();
+    Ok(Opening { hold, view, earlier: first(1).map(earlier).transpose()?, role, removed_from })
 }
 
 fn find_statement(actor: &Actor, key: SubmissionKey) -> Sql {
@@ -88,17 +92,25 @@ pub async fn accept(tx: &mut Tx, actor: &Actor, key: SubmissionKey, digest: [u8;
     Ok(())
 }
 
-/// What a member may do at this moment; none for one who is disabled or gone.
+/// What a member may do at this moment; none for one who is disabled, leaving or gone.
 ///
 /// # Errors
 /// If the database refuses.
 pub async fn role(tx: &mut Tx, actor: &Actor) -> Result<Option<Role>> {
     let row = role_statement(actor).optional(&mut *tx).await?;
-    row.map(|row| row.text("role")?.parse().map_err(Error::Refused)).transpose()
+    Ok(row.as_ref().map(read_role).transpose()?.flatten())
+}
+
+/// The role of whoever is not leaving.
+fn read_role(row: &Row) -> Result<Option<Role>> {
+    match row.opt_instant("removed_at")? {
+        Some(_) => Ok(None),
+        None => Ok(Some(row.text("role")?.parse()?)),
+    }
 }
 
 fn role_statement(actor: &Actor) -> Sql {
-    sql("select role from member where household_id = $1 and id = $2 and not disabled")
+    sql("select role, removed_at from member where household_id = $1 and id = $2 and not disabled")
         .bind(actor.household)
         .bind(actor.member)
 }

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::response::Response;
 
-use super::page::{Frame, Tab, Who};
+use super::page::{Frame, PlainPage, Tab, Who};
 use super::reply::page;
 use super::visit::Visit;
 
@@ -15,6 +15,22 @@ pub async fn help(visit: Visit) -> Response {
 /// `GET /accessibility`
 pub async fn accessibility(visit: Visit) -> Response {
     page(&AccessibilityTemplate { frame: frame("Accessibility statement", &visit) })
+}
+
+/// `GET /signed-out`: for somebody whose session ended because they may no longer be here.
+pub async fn signed_out(visit: Visit) -> Response {
+    let heading = "You have been signed out";
+    page(&PlainPage {
+        frame: frame(heading, &visit),
+        heading: heading.to_owned(),
+        sentences: vec![
+            "You are no longer a member of this household, or one of its owners has disabled your account. Ask an owner \
+             of the household."
+                .to_owned(),
+        ],
+        ways: vec![("/sign-in".to_owned(), "Go to sign in".to_owned())],
+        note: None,
+    })
 }
 
 fn frame(title: &str, visit: &Visit) -> Frame {

@@ -167,6 +167,11 @@ async fn ask(State(app): State<App>, Me(me): Me, RecordPath(id): RecordPath, act
 /// Who sees a record is for the member who keeps it to decide.
 pub(super) fn keeps(me: &Member, view: &RecordView) -> Result<(), Error> {
     may_write(&me.actor)?;
+    kept_by(me, view)
+}
+
+/// Refuses whoever does not keep the record.
+pub(super) fn kept_by(me: &Member, view: &RecordView) -> Result<(), Error> {
     if view.is_kept_by(me.actor.member) {
         return Ok(());
     }

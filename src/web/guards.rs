@@ -65,12 +65,22 @@ pub async fn members_only(auth: Auth, request: Request, next: Next) -> Response 
     if auth.user.is_some() {
         return next.run(request).await;
     }
+    if request.extensions().get::<Visit>().is_some_and(Visit::was_shut_out) {
+        // The session of somebody who may no longer be here ends, and the next page says so.
+        return match auth.session.flush().await {
+            Ok(()) => to(&request, SIGNED_OUT),
+            Err(error) => HtmlError::from(Error::internal(error)).into_response(),
+        };
+    }
     match accounts::any(&auth.backend.app.db).await {
         Ok(true) => to_sign_in(&request),
         Ok(false) => see_other("/setup"),
         Err(error) => HtmlError::from(error).into_response(),
     }
 }
+
+/// Where somebody learns that they were signed out.
+pub const SIGNED_OUT: &str = "/signed-out";
 
 fn to_sign_in(request: &Request) -> Response {
     let asked = |name| request.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
@@ -89,10 +99,15 @@ fn to_sign_in(request: &Request) -> Response {
         target.push(if target.contains('?') { '&' } else { '?' });
         target.push_str("unsaved=1");
     }
-    if is_part {
+    to(request, &target)
+}
+
+/// Leads somewhere else: a browser by a redirect, htmx by its own header.
+fn to(request: &Request, target: &str) -> Response {
+    if request.extensions().get::<Visit>().is_some_and(|visit| visit.wants_part) {
         return (StatusCode::UNAUTHORIZED, [("hx-redirect", target)], super::error::Plain, ()).into_response();
     }
-    see_other(&target)
+    see_other(target)
 }
 
 const QUERY_VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');

@@ -12,7 +12,7 @@ use crate::domain::ids::{MemberId, RecordId, SubmissionKey};
 use crate::error::Error;
 use crate::store::views::{self, RecordView};
 
-use super::acts::{events_in_words, keeps};
+use super::acts::{events_in_words, kept_by};
 use super::editing::may_write;
 use super::error::HtmlError;
 use super::forms::{Errors, RawForm};
@@ -27,7 +27,8 @@ use super::sight;
 /// `GET /records/{record}/hand-over`
 pub async fn ask(State(app): State<App>, Me(me): Me, RecordPath(id): RecordPath) -> Result<Response, HtmlError> {
     let view = views::record(&app.db, &me.actor, id).await?;
-    keeps(&me, &view)?;
+    may_hand_over(&me)?;
+    kept_by(&me, &view)?;
     Ok(show(&me, &view, "", SubmissionKey::new(), Errors::none()))
 }
 
@@ -38,7 +39,7 @@ pub async fn hand_over(
     RecordPath(id): RecordPath,
     form: RawForm,
 ) -> Result<Response, HtmlError> {
-    may_write(&me.actor)?;
+    may_hand_over(&me)?;
     let mut errors = Errors::of_form(&form);
     let to = form.text("to").parse::<MemberId>().ok();
     if to.is_none() && errors.is_empty() {
@@ -55,8 +56,13 @@ pub async fn hand_over(
         }
     }
     let view = views::record(&app.db, &me.actor, id).await?;
-    keeps(&me, &view)?;
+    kept_by(&me, &view)?;
     Ok(show(&me, &view, &form.text("to"), key, errors))
+}
+
+/// Whoever writes gives away what they keep; so does whoever is leaving.
+fn may_hand_over(me: &Member) -> Result<(), Error> {
+    if me.leaving.is_some() { Ok(()) } else { may_write(&me.actor) }
 }
 
 /// To the record with a message, or to the list if it is not the member's to see any more.

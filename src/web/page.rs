@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::moments::{self, Moment};
 use super::session::Member;
 
 pub use super::icons::with_sprite;
@@ -15,6 +16,8 @@ pub enum Tab {
     Records,
     /// `/timeline`
     Timeline,
+    /// `/household` and what lies below.
+    Household,
     /// No tab: account, help, sign-in.
     None,
 }
@@ -28,6 +31,8 @@ pub struct Who {
     pub household: String,
     /// Whether the member may write records (owners and editors).
     pub may_write: bool,
+    /// Until when the member still reads, if an owner removed them.
+    pub leaving: Option<Moment>,
 }
 
 impl Who {
@@ -37,6 +42,7 @@ impl Who {
             name: member.name.clone(),
             household: member.household_name.clone(),
             may_write: member.actor.role.may_write(),
+            leaving: member.leaving.map(|until| Moment::day(until, &moments::zone(&member.actor), None)),
         }
     }
 

@@ -8,7 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::error::HtmlError;
 use super::forms::RawForm;
-use crate::domain::ids::{EventId, RecordId};
+use crate::domain::ids::{EventId, InvitationId, MemberId, RecordId};
 use crate::error::Error;
 
 /// `/records/{record}`
@@ -18,6 +18,14 @@ pub struct RecordPath(pub RecordId);
 /// `/records/{record}/…/{event}`
 #[derive(Clone, Copy, Debug)]
 pub struct EventPath(pub RecordId, pub EventId);
+
+/// `/household/members/{member}`
+#[derive(Clone, Copy, Debug)]
+pub struct MemberPath(pub MemberId);
+
+/// `/household/invitations/{invitation}`
+#[derive(Clone, Copy, Debug)]
+pub struct InvitationPath(pub InvitationId);
 
 impl<S: Send + Sync> FromRequestParts<S> for RecordPath {
     type Rejection = HtmlError;
@@ -34,6 +42,22 @@ impl<S: Send + Sync> FromRequestParts<S> for EventPath {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, HtmlError> {
         let found = params(parts, state).await?;
         Ok(Self(part(&found, "record")?, part(&found, "event")?))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for MemberPath {
+    type Rejection = HtmlError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, HtmlError> {
+        Ok(Self(part(&params(parts, state).await?, "member")?))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for InvitationPath {
+    type Rejection = HtmlError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, HtmlError> {
+        Ok(Self(part(&params(parts, state).await?, "invitation")?))
     }
 }
 

@@ -10,8 +10,8 @@ use super::forms::SmallForm;
 use super::guards;
 pub use super::guards::Access;
 use super::{
-    about, account, acts, assets, editing, hand_over, health, history, news, notes, record, records, register, setup,
-    sign_in, start, timeline, weighing,
+    about, account, acts, assets, editing, hand_over, health, history, household, household_log, invitations, joining,
+    leaving, members, news, notes, record, records, register, setup, sign_in, start, timeline, weighing,
 };
 use crate::app::App;
 
@@ -50,6 +50,28 @@ pub fn all() -> Routes {
         .get("/", Member, start::show)
         .post("/notes", Member, start::add_note)
         .post("/seen", Member, news::seen)
+        .get("/signed-out", Public, about::signed_out)
+        .get("/household", Member, household::show)
+        .post("/household/name", Member, household::rename)
+        .get("/household/log", Member, household_log::show)
+        .get("/household/members/{member}", Member, members::show)
+        .post("/household/members/{member}/role", Member, members::change_role)
+        .get("/household/members/{member}/disable", Member, members::ask_disable)
+        .post("/household/members/{member}/disable", Member, members::disable)
+        .post("/household/members/{member}/enable", Member, members::enable)
+        .get("/household/members/{member}/remove", Member, members::ask_remove)
+        .post("/household/members/{member}/remove", Member, members::remove)
+        .post("/household/members/{member}/keep", Member, members::keep)
+        .get("/household/invitations/new", Member, invitations::new)
+        .post("/household/invitations/new", Member, invitations::invite)
+        .get("/household/invitations/made", Member, invitations::made)
+        .get("/household/invitations/{invitation}/revoke", Member, invitations::ask_revoke)
+        .post("/household/invitations/{invitation}/revoke", Member, invitations::revoke)
+        .get("/household/leaving", Member, leaving::show)
+        .get("/household/leaving/records", Member, leaving::records)
+        .get("/invitations/accept", Public, joining::show)
+        .post("/invitations/accept", Public, joining::accept)
+        .get("/invitations/{token}", Public, joining::open)
         .get("/help", Public, about::help)
         .get("/accessibility", Public, about::accessibility)
         .get("/timeline", Member, timeline::show)

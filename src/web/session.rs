@@ -16,8 +16,9 @@ use tower_sessions::{Expiry, SessionManagerLayer};
 use super::page::Who;
 use super::visit::Visit;
 use crate::app::App;
-use crate::domain::access::{Actor, Via};
+use crate::domain::access::{Actor, Role, Via};
 use crate::domain::ids::AccountId;
+use crate::domain::instant::Instant;
 use crate::error::{Error, Result};
 use crate::store::accounts;
 use crate::store::sessions::{self, Opened, Sessions};
@@ -44,6 +45,8 @@ pub struct Member {
     pub email: String,
     /// The household's name.
     pub household_name: String,
+    /// Until when the member still reads, if an owner removed them.
+    pub leaving: Option<Instant>,
     auth_hash: [u8; 32],
 }
 
@@ -62,7 +65,8 @@ impl From<accounts::Membership> for Member {
             actor: Actor {
                 household: row.household,
                 member: row.member,
-                role: row.role,
+                // Who is leaving reads, whatever they did before.
+                role: if row.removed_from.is_some() { Role::Viewer } else { row.role },
                 zone: row.zone,
                 via: Via::Page,
                 via_ref: None,
@@ -70,6 +74,7 @@ impl From<accounts::Membership> for Member {
             name: row.name,
             email: row.email,
             household_name: row.household_name,
+            leaving: row.removed_from,
         }
     }
 }
@@ -87,7 +92,7 @@ fn auth_hash(account: AccountId, epoch: i64) -> [u8; 32] {
 impl Member {
     /// The member as pages show them.
     pub fn who(&self) -> Who {
-        Who { name: self.name.clone(), household: self.household_name.clone(), may_write: self.actor.role.may_write() }
+        Who::of(self)
     }
 }
 
@@ -124,7 +129,7 @@ impl AuthnBackend for Backend {
         if let Some(membership) = sessions::behind(*account) {
             return Ok(Some(membership.into()));
         }
-        Ok(accounts::membership(&self.app.db, *account).await?.map(Member::from))
+        Ok(accounts::membership(&self.app.db, *account, self.app.clock.now()).await?.map(Member::from))
     }
 }
 
@@ -151,19 +156,16 @@ fn cookie_name(app: &App) -> &'static str {
     if is_https(app) { "__Host-lifeops" } else { "lifeops" }
 }
 
-/// Notes who is signed in, ends sessions whose member may no longer sign in, and writes "last used" now and then,
-/// beside the request rather than before it.
+/// Notes who is signed in, or that whoever was may no longer be here, and writes "last used" now and then, beside the
+/// request rather than before it.
 pub async fn recognise(auth: Auth, visit: Visit, request: Request, next: Next) -> Response {
     match &auth.user {
         Some(member) => {
             visit.is_by(Arc::new(member.clone()));
             touch(&auth, &visit).await;
         }
-        None if auth.session.id().is_some() => {
-            if let Err(error) = auth.session.flush().await {
-                tracing::error!(id = %visit.id, %error, "a session could not be ended");
-            }
-        }
+        // The session opens nothing any more. Whoever stands between it and a member's page ends it, and says why.
+        None if auth.session.id().is_some() => visit.is_shut_out(),
         None => {}
     }
     next.run(request).await

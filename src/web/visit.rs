@@ -36,6 +36,7 @@ pub struct Visit {
     /// Whether htmx asks for a fragment (and does not repair its history).
     pub wants_part: bool,
     member: Arc<OnceLock<Arc<Member>>>,
+    shut_out: Arc<OnceLock<()>>,
 }
 
 impl Visit {
@@ -47,6 +48,16 @@ impl Visit {
     /// The network that the address counts as when tries are counted.
     pub fn network(&self) -> IpAddr {
         client::network(self.address)
+    }
+
+    /// Whether the session was that of a member who may no longer be here.
+    pub fn was_shut_out(&self) -> bool {
+        self.shut_out.get().is_some()
+    }
+
+    /// Notes that the session's member may no longer be here.
+    pub(super) fn is_shut_out(&self) {
+        self.shut_out.get_or_init(|| ());
     }
 
     /// Notes who is signed in; the first word counts.
@@ -96,6 +107,7 @@ fn visit(app: &App, request: &Request) -> Visit {
         at: app.clock.now(),
         wants_part: Hx::of(request.headers()).wants_part(),
         member: Arc::default(),
+        shut_out: Arc::default(),
     }
 }
 

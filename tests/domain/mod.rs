@@ -2,6 +2,7 @@
 
 mod chain;
 mod edits;
+mod household;
 mod keeping;
 mod samples;
 mod values;

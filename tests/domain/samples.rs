@@ -43,6 +43,14 @@ const SAMPLES: &[(&str, i64, &str)] = &[
     ("member_renamed", 1, r#"{"member_id":"0190aaaa-0000-7000-8000-000000000001","name":"Ana D"}"#),
     ("member_disabled", 1, r#"{"member_id":"0190aaaa-0000-7000-8000-000000000001"}"#),
     ("member_enabled", 1, r#"{"member_id":"0190aaaa-0000-7000-8000-000000000001"}"#),
+    ("household_renamed", 1, r#"{"name":"The Duarte–Keller–Silva household"}"#),
+    ("member_role_changed", 1, r#"{"member_id":"0190aaaa-0000-7000-8000-000000000001","role":"viewer"}"#),
+    (
+        "member_removed",
+        1,
+        r#"{"member_id":"0190aaaa-0000-7000-8000-000000000001","holds_from":"2026-12-10T09:12:00.000000Z"}"#,
+    ),
+    ("member_reinstated", 1, r#"{"member_id":"0190aaaa-0000-7000-8000-000000000001"}"#),
 ];
 
 #[test]

@@ -34,6 +34,7 @@ pub fn settings(place: &Place) -> Settings {
         trusted_proxies: Vec::new(),
         session_idle: Duration::from_secs(30 * 86_400),
         session_max: Duration::from_secs(180 * 86_400),
+        removal_grace: Duration::from_secs(14 * 86_400),
         log_format: LogFormat::Human,
     }
 }
@@ -46,10 +47,11 @@ impl Server {
     }
 
     /// Serves a place with settings of one's own.
-    pub async fn start_with(place: Place, settings: Settings, clock: Clock) -> Self {
-        let app = App::open(settings, clock).await.expect("the installation opens");
+    pub async fn start_with(place: Place, mut settings: Settings, clock: Clock) -> Self {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let address = listener.local_addr().expect("an address");
+        settings.listen = address;
+        let app = App::open(settings, clock).await.expect("the installation opens");
         let served = lifeops::web::serve(app.clone(), listener, std::future::pending());
         let task = tokio::spawn(async move {
             let _ = served.await;

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::domain::ids::{AccountId, BatchId, EventId, HouseholdId, MemberId, RecordId, SubmissionKey};
+use crate::domain::ids::{AccountId, BatchId, EventId, HouseholdId, InvitationId, MemberId, RecordId, SubmissionKey};
 use crate::domain::instant::Instant;
 
 /// A value bound to a statement.
@@ -55,5 +55,6 @@ value_from! {
     RecordId => |v| Uuid(v.0);
     EventId => |v| Uuid(v.0);
     BatchId => |v| Uuid(v.0);
+    InvitationId => |v| Uuid(v.0);
     SubmissionKey => |v| Uuid(v.0);
 }
