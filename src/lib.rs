@@ -12,5 +12,6 @@ pub mod passwords; // Argon2id, bounded
 pub mod seal; // small things sealed under the master key
 pub mod store; // SQL: the ledger, its projections, accounts, sessions
 pub mod totp; // codes of authenticator apps
+mod turns; // one after the other
 pub mod upkeep; // verify, rebuild, export, restore, import, demo
 pub mod web; // HTML: routes, guards, replies

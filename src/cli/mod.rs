@@ -34,7 +34,7 @@ struct Line {
 enum Command {
     /// Serves the pages (what `lifeops` alone does too)
     Serve,
-    /// Looks after people: add, list, reset-password, disable, enable
+    /// Looks after people: add, list, reset-password, reset-link, reset-second-factor, disable, enable
     #[command(subcommand)]
     User(user::Command),
     /// Checks that nothing was altered: the chain of events, and every projection against it
