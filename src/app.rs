@@ -87,6 +87,11 @@ impl App {
         Ok(app)
     }
 
+    /// The same installation for somebody who only looks: whatever would write fails.
+    pub fn looking(&self) -> Self {
+        Parts { db: self.db.looking(), ..(**self).clone() }.into()
+    }
+
     /// Opens an installation and leaves its projections as they are, for `verify` and `rebuild`.
     pub async fn open_unchecked(settings: Settings, clock: Clock) -> Result<Self> {
         make_private_directory(&settings.data).map_err(|e| {

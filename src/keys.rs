@@ -138,7 +138,11 @@ pub fn typeable(bytes: &[u8], groups: usize) -> String {
     letters.chunks(5).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-")
 }
 
-fn random<const N: usize>() -> Result<[u8; N]> {
+/// Random bytes for secrets.
+///
+/// # Errors
+/// [`Error::Unavailable`] if the system gives none.
+pub fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
     SystemRandom::new().fill(&mut bytes).map_err(|_| unavailable("The system gives no random bytes."))?;
     Ok(bytes)

@@ -9,6 +9,9 @@ pub mod domain; // pure: what an event means, what a record is, what is refused
 pub mod error; // every way an action can fail
 pub mod keys; // the master key and what is derived from it
 pub mod passwords; // Argon2id, bounded
+pub mod seal; // small things sealed under the master key
 pub mod store; // SQL: the ledger, its projections, accounts, sessions
+pub mod totp; // codes of authenticator apps
+mod turns; // one after the other
 pub mod upkeep; // verify, rebuild, export, restore, import, demo
 pub mod web; // HTML: routes, guards, replies

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use crate::config::Settings;
 use crate::domain::Refusal;
 use crate::error::{Error, Result};
+use crate::turns::{Turn, Turns};
 
 /// Memory in KiB, passes, lanes.
 const PARAMETERS: (u32, u32, u32) = (19_456, 2, 1);
@@ -79,7 +80,10 @@ struct Workshop {
     hands: Arc<Semaphore>,
     queue: Arc<Semaphore>,
     calls: AtomicU64,
+    busy: AtomicUsize,
+    most: AtomicUsize,
     addresses: Mutex<HashMap<IpAddr, usize>>,
+    turns: Turns,
 }
 
 impl fmt::Debug for Passwords {
@@ -99,7 +103,10 @@ impl Passwords {
             hands: Arc::new(Semaphore::new(hands)),
             queue: Arc::new(Semaphore::new(QUEUE)),
             calls: AtomicU64::new(0),
+            busy: AtomicUsize::new(0),
+            most: AtomicUsize::new(0),
             addresses: Mutex::default(),
+            turns: Turns::default(),
         }))
     }
 
@@ -149,6 +156,11 @@ impl Passwords {
         self.0.calls.load(Ordering::SeqCst)
     }
 
+    /// How many hashes were in the making at once so far, at most.
+    pub fn most_at_once(&self) -> usize {
+        self.0.most.load(Ordering::SeqCst)
+    }
+
     /// A seat for one address while it has passwords looked at; one address gets only a few at a time.
     ///
     /// # Errors
@@ -166,6 +178,12 @@ impl Passwords {
         Ok(Seat { passwords: self.clone(), address })
     }
 
+    /// Waits until nobody else has a password of the same subject looked at. So right passwords that come at once do not
+    /// use up each other's tries: each gives its own back before the next one takes one.
+    pub(crate) async fn turn(&self, subject: [u8; 32]) -> Turn {
+        self.0.turns.wait(subject).await
+    }
+
     async fn work<T: Send + 'static>(
         &self,
         job: impl FnOnce(&Argon2<'static>) -> Result<T> + Send + 'static,
@@ -181,7 +199,11 @@ impl Passwords {
         // The job keeps its place until it is done: whoever hangs up meanwhile does not make room for more.
         let job = move || {
             let _held = (place, hand);
-            job(&workshop.argon)
+            let busy = workshop.busy.fetch_add(1, Ordering::SeqCst) + 1;
+            workshop.most.fetch_max(busy, Ordering::SeqCst);
+            let done = job(&workshop.argon);
+            workshop.busy.fetch_sub(1, Ordering::SeqCst);
+            done
         };
         tokio::task::spawn_blocking(job).await.map_err(Error::internal)?
     }

@@ -198,6 +198,8 @@ async fn furnished() -> (Home, Vec<(&'static str, String)>) {
         ("invite", "/household/invitations/new".to_owned()),
         ("link-again", "/household/invitations/made".to_owned()),
         ("signed-out", "/signed-out".to_owned()),
+        ("security", "/account/security".to_owned()),
+        ("second-step", "/account/second-factor".to_owned()),
         ("help", "/help".to_owned()),
         ("statement", "/accessibility".to_owned()),
         ("missing", "/nothing-here".to_owned()),
@@ -216,7 +218,7 @@ const LIGHT: &[(&str, &str)] = &[("prefers-color-scheme", "light"), ("prefers-re
 const DARK: &[(&str, &str)] = &[("prefers-color-scheme", "dark"), ("prefers-reduced-motion", "reduce")];
 
 /// Audits what the tab shows in both schemes and widths.
-fn inspect(tab: &mut Tab, name: &str, problems: &mut Vec<String>) {
+pub fn inspect(tab: &mut Tab, name: &str, problems: &mut Vec<String>) {
     // What is shown for some choices only is looked at too.
     tab.eval("document.querySelectorAll('select[name=field_type]').forEach((s) => { s.value = 'money'; })");
     for (scheme, features) in [("light", LIGHT), ("dark", DARK)] {

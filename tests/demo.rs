@@ -127,7 +127,7 @@ both_engines! {
         assert!(writers.values().all(|n| *n > 150), "{writers:?}");
         let views = sql("select deleted, visibility from record_view").all(&app.db).await.unwrap();
         assert_eq!(views.iter().filter(|row| row.bool("deleted").unwrap()).count(), 1);
-        assert_eq!(views.iter().filter(|row| row.text("visibility").unwrap() == "private").count(), 3);
+        assert_eq!(views.iter().filter(|row| row.text("visibility").unwrap() == "private").count(), 4);
 
         audit(&app).await;
         let household = sql("select id from household").one(&app.db).await.unwrap().uuid("id").unwrap();
@@ -167,7 +167,7 @@ both_engines! {
             .map(|row| (row.uuid("id").unwrap(), row.text("title").unwrap(), row.text("name").unwrap()))
             .collect();
         db.close().await;
-        assert!(["Helen", "Owen"].iter().all(|name| private.iter().any(|(.., owner)| owner == name)), "{private:?}");
+        assert!(["Helen", "Owen", "Nell"].iter().all(|name| private.iter().any(|(.., owner)| owner == name)), "{private:?}");
 
         let program = Program::serve(&place).await;
         for (name, may_write) in [("Helen", true), ("Owen", true), ("Nell", false)] {

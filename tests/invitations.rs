@@ -75,7 +75,7 @@ both_engines! {
         let opened = rosa.get(&link).await;
         assert_eq!(opened.expect_redirect(), "/invitations/accept");
         let cookie = opened.header("set-cookie").to_owned();
-        for part in ["lifeops-invitation=", "HttpOnly", "SameSite=Lax", "Path=/invitations", "Max-Age=3600"] {
+        for part in ["lifeops-invitation=", "HttpOnly", "SameSite=Lax", "Path=/", "Max-Age=3600"] {
             assert!(cookie.contains(part), "{cookie}");
         }
         let page = rosa.open("/invitations/accept").await;
@@ -250,7 +250,7 @@ both_engines! {
             assert_eq!(link_of(&page).0, "https://home.example", "asked as {host}");
             let visitor = server.visitor().with_header("host", host);
             let cookie = visitor.get(&link_of(&page).1).await.header("set-cookie").to_owned();
-            for part in ["__Secure-lifeops-invitation=", "Secure", "HttpOnly", "SameSite=Lax"] {
+            for part in ["__Host-lifeops-invitation=", "Secure", "HttpOnly", "SameSite=Lax"] {
                 assert!(cookie.contains(part), "{cookie}");
             }
         }

@@ -217,7 +217,9 @@ both_engines! {
         in_order(&lynx(&home.ana, &format!("{record}/edit")).await, &["Edit Boiler", "What is it", "Category", "Tags", "why", "It changed", "It was wrong", "Save"]);
         in_order(&lynx(&home.ana, &format!("{record}/delete")).await, &["Delete", "Boiler", "Why (optional)"]);
         in_order(&lynx(&home.ana, &format!("{record}/history")).await, &["Boiler", "Anode replaced", "Ben"]);
-        in_order(&lynx(&home.ana, "/account").await, &["Your account", "Ana", "Time zone", "Current password", "Where you are signed in"]);
+        in_order(&lynx(&home.ana, "/account").await, &["Your account", "Ana", "Time zone", "New records", "Current password"]);
+        in_order(&lynx(&home.ana, "/account/security").await, &["Security", "Password", "Second step", "Off.", "Turn on", "Where you are signed in"]);
+        in_order(&lynx(&home.ana, "/account/second-factor").await, &["Turn on the second step", "Secret:", "Code", "Current password", "Leave it off"]);
         for path in ["/records", record.as_str(), "/account", "/records/new"] {
             well_formed(&home.ana.open(path).await);
         }
@@ -227,7 +229,7 @@ both_engines! {
         let home = Home::start(engine).await;
         let record = home.create(&home.ana, "Boiler", &[]).await;
         home.note(&home.ana, &record, "Serviced").await;
-        for path in ["/", "/records", "/records/new", "/account", "/help", "/accessibility", "/nothing-here", "/records?deleted=yes", "/records?tag=none"] {
+        for path in ["/", "/records", "/records/new", "/account", "/account/security", "/account/second-factor", "/help", "/accessibility", "/nothing-here", "/records?deleted=yes", "/records?tag=none"] {
             well_formed(&home.ana.follow(home.ana.get(path).await).await);
         }
         for below in ["", "/edit", "/delete", "/history", "?at=2020"] {

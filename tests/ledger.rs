@@ -194,6 +194,9 @@ both_engines! {
     async fn each_list_is_read_down_its_index(engine: Engine) {
         let House { app, actors, place: _place } = house(engine).await;
         let actor = &actors[0];
+        // Events as well, because a list names who did the latest.
+        let long = record(&app, actor, "Long", Visibility::Household).await;
+        lengthen(&app, actor, long, 5_000).await;
         fill(&app.db, actor, 20_000).await;
         let filters = [
             ("nothing", ListFilter::default()),

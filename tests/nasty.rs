@@ -574,8 +574,11 @@ both_engines! {
 
     async fn accounts(engine: Engine) {
         let home = Home::start(engine).await;
-        let page = home.ana.open("/account").await;
-        for form in page.forms().iter().filter(|f| f.action.starts_with("/account")) {
+        let mut forms = Vec::new();
+        for path in ["/account", "/account/security", "/account/second-factor"] {
+            forms.extend(home.ana.open(path).await.forms().into_iter().filter(|f| f.action.starts_with("/account")));
+        }
+        for form in &forms {
             let button = form.button_words().pop().unwrap();
             for field in form.fillable() {
                 // A password is hashed with care, and so slowly: a few of those will do.
@@ -661,6 +664,50 @@ both_engines! {
                     }
                 }
             }
+        }
+    }
+
+    async fn the_way_in_and_what_it_carries(engine: Engine) {
+        let home = Home::start(engine).await;
+        let nobody = home.server.visitor();
+        let sign_in = nobody.open("/sign-in").await.form("Sign in").force("parked", "").force("next", "");
+        let step = sign_in.clone().force("first_step", "").force("code", "");
+        let told = sign_in.clone().force("seen", "");
+        for value in values() {
+            for field in ["next", "parked"] {
+                let page = press(&nobody, &sign_in, "Sign in", field, &value).await;
+                decent(&page, &format!("sign-in {field}={:?}", short(&value.raw)));
+                assert_ne!(page.status, 303, "without a password nobody gets in");
+            }
+            for field in ["first_step", "code", "parked", "next"] {
+                let mut step = step.clone();
+                "/sign-in/code".clone_into(&mut step.action);
+                let page = press(&nobody, &step, "Sign in", field, &value).await;
+                decent(&page, &format!("code {field}={:?}", short(&value.raw)));
+                assert_ne!(page.status, 303, "without a first step nobody gets in");
+            }
+            for field in ["seen", "parked", "next"] {
+                let mut told = told.clone();
+                "/account/told".clone_into(&mut told.action);
+                let page = press(&home.ana, &told, "Sign in", field, &value).await;
+                decent(&page, &format!("told {field}={:?}", short(&value.raw)));
+            }
+            // Turned away with anything at all, a form is carried or said to be lost.
+            let body = format!("text={}", value.raw).into_bytes();
+            let page = nobody.ask(Method::POST, "/records/new", Some(FORM), body).await;
+            decent(&page, &format!("turned away {:?}", short(&value.raw)));
+            assert!(matches!(page.status, 303 | 403), "{}", page.status);
+            if value.raw.len() < 8_000 && !value.raw.contains(['/', '.', ';']) {
+                decent(&nobody.get(&format!("/reset/{}", value.raw)).await, "a link");
+            }
+        }
+        // A new password by a link: what is typed is never shown back.
+        let email = lifeops::domain::person::Email::parse("ana@home.example").unwrap();
+        let token = lifeops::commands::resets::make_link(&home.server.app, &email).await.unwrap();
+        nobody.get(&format!("/reset/{token}")).await.expect(303);
+        let form = nobody.open("/reset").await.form("Set password");
+        for value in values().iter().filter(|value| value.text.chars().count() < 8) {
+            decent(&press(&nobody, &form, "Set password", "new", value).await, "a short password");
         }
     }
 

@@ -92,8 +92,52 @@ both_engines! {
         let (server, _) = household_with(engine, Clock::System, |settings| settings.base_url = Some(https())).await;
         let home = server.visitor().with_header("host", "home.example");
         assert_eq!(try_sign_in(&home.with_header("origin", "https://home.example"), ANA, PASSWORD).await.expect_redirect(), "/");
-        for origin in ["http://home.example", "https://home.example:444", "https://home.example.evil.example"] {
+        for origin in [
+            "http://home.example", "https://home.example:444", "https://home.example.evil.example", "https://evil.example",
+            "https://shop.home.example", "https://example", "null", "",
+        ] {
             try_sign_in(&home.with_header("origin", origin), ANA, PASSWORD).await.expect(403);
+        }
+        // A sibling subdomain is the same site to a browser, and still another origin to us.
+        let sibling = home.with_header("sec-fetch-site", "same-site").with_header("origin", "https://home.example");
+        try_sign_in(&sibling, ANA, PASSWORD).await.expect(403);
+        try_sign_in(&home.with_header("sec-fetch-site", "cross-site"), ANA, PASSWORD).await.expect(403);
+        // A text browser sends neither: the cookie's SameSite covers it.
+        try_sign_in(&home, ANA, PASSWORD).await.expect(303);
+    }
+
+    async fn on_a_home_network_forms_come_from_the_address_that_was_typed(engine: Engine) {
+        let (server, _) = household(engine, Clock::System).await;
+        let home = server.visitor().with_header("host", "192.168.1.20:8080");
+        for origin in [
+            "http://192.168.1.21:8080", "http://192.168.1.20", "http://192.168.1.20:8081", "http://evil.example",
+            "http://192.168.1.20:8080.evil.example", "null", "",
+        ] {
+            try_sign_in(&home.with_header("origin", origin), ANA, PASSWORD).await.expect(403);
+        }
+        for site in ["same-site", "cross-site", "nonsense"] {
+            try_sign_in(&home.with_header("sec-fetch-site", site), ANA, PASSWORD).await.expect(403);
+        }
+        try_sign_in(&home.with_header("origin", "http://192.168.1.20:8080"), ANA, PASSWORD).await.expect(303);
+        let cookies = try_sign_in(&home, ANA, PASSWORD).await.expect(303).header("set-cookie").to_owned();
+        assert!(cookies.lines().all(|line| line.contains("SameSite=Lax") && !line.contains("Secure")), "{cookies}");
+    }
+
+    /// Everywhere is everywhere: other sessions, the one at hand, a first step that waits for its code, known devices.
+    async fn signing_out_everywhere_leaves_nothing_that_opens(engine: Engine) {
+        let (server, ana) = household(engine, Clock::System).await;
+        let phone = server.visitor();
+        try_sign_in(&phone, ANA, PASSWORD).await.expect(303);
+        let before = ana.cookies();
+        ana.post("/account/sessions/sign-out-others", &[]).await.expect(303);
+        phone.get("/account").await.expect(303);
+        assert_ne!(ana.cookies()["lifeops"], before["lifeops"], "the session at hand has a new id");
+        let old = server.visitor();
+        old.set_cookie("lifeops", &before["lifeops"]);
+        old.get("/account").await.expect(303);
+        for (table, left) in [("member_session", 1), ("tower_sessions", 1), ("known_device", 1)] {
+            let row = sql(format!("select count(*) as n from {table}")).one(&server.app.db).await.unwrap();
+            assert_eq!(row.int("n").unwrap(), left, "{table}");
         }
     }
 
@@ -131,6 +175,7 @@ both_engines! {
             assert!(["private, no-cache", "no-store"].contains(&kept), "{}: {kept}", page.path);
             assert_eq!(page.header("referrer-policy"), "same-origin", "{}", page.path);
             assert_eq!(page.header("x-content-type-options"), "nosniff", "{}", page.path);
+            assert_eq!(page.header("x-frame-options"), "DENY", "no other site frames {}", page.path);
             assert_eq!(page.header("x-request-id").len(), 16, "{}", page.path);
             assert!(page.status < 500, "{} answered {}: {}", page.path, page.status, page.text());
         }
@@ -160,19 +205,25 @@ both_engines! {
 
     async fn the_cookie_is_as_strict_as_its_address_allows(engine: Engine) {
         let (plain, _) = household(engine, Clock::System).await;
-        let cookie = try_sign_in(&plain.visitor(), ANA, PASSWORD).await.header("set-cookie").to_owned();
-        let attributes: Vec<&str> = cookie.split("; ").skip(1).collect();
-        assert!(cookie.starts_with("lifeops="), "{cookie}");
-        assert!(attributes.contains(&"HttpOnly") && attributes.contains(&"SameSite=Lax") && attributes.contains(&"Path=/"));
-        assert!(!attributes.contains(&"Secure") && !cookie.contains("Domain"), "{cookie}");
-        assert!(attributes.contains(&"Max-Age=15552000"), "{cookie}");
+        let cookies = try_sign_in(&plain.visitor(), ANA, PASSWORD).await.header("set-cookie").to_owned();
+        assert_eq!(cookies.lines().count(), 2, "the session's and the device's: {cookies}");
+        for (cookie, name) in cookies.lines().zip(["lifeops=", "lifeops-device="]) {
+            let attributes: Vec<&str> = cookie.split("; ").skip(1).collect();
+            assert!(cookie.starts_with(name), "{cookie}");
+            assert!(attributes.contains(&"HttpOnly") && attributes.contains(&"SameSite=Lax") && attributes.contains(&"Path=/"));
+            assert!(!attributes.contains(&"Secure") && !cookie.contains("Domain"), "{cookie}");
+            assert!(attributes.contains(&"Max-Age=15552000"), "{cookie}");
+        }
         let (safe, _) = household_with(engine, Clock::System, |settings| settings.base_url = Some(https())).await;
         let visitor = safe.visitor().with_header("host", "home.example");
-        let cookie = try_sign_in(&visitor, ANA, PASSWORD).await.header("set-cookie").to_owned();
-        let attributes: Vec<&str> = cookie.split("; ").skip(1).collect();
-        assert!(cookie.starts_with("__Host-lifeops="), "{cookie}");
-        for attribute in ["Secure", "HttpOnly", "SameSite=Lax", "Path=/"] {
-            assert!(attributes.contains(&attribute), "{cookie}");
+        let cookies = try_sign_in(&visitor, ANA, PASSWORD).await.header("set-cookie").to_owned();
+        for (cookie, name) in cookies.lines().zip(["__Host-lifeops=", "__Host-lifeops-device="]) {
+            let attributes: Vec<&str> = cookie.split("; ").skip(1).collect();
+            assert!(cookie.starts_with(name), "{cookie}");
+            for attribute in ["Secure", "HttpOnly", "SameSite=Lax", "Path=/"] {
+                assert!(attributes.contains(&attribute), "{cookie}");
+            }
+            assert!(!cookie.contains("Domain"), "a `__Host-` cookie names no domain: {cookie}");
         }
         let gone = visitor.post("/sign-out", &[]).await.header("set-cookie").to_owned();
         assert!(gone.starts_with("__Host-lifeops=;") && gone.contains("Max-Age=0"), "{gone}");
@@ -241,14 +292,14 @@ both_engines! {
         let (server, _) = household(engine, Clock::System).await;
         let liar = server.visitor().with_header("x-forwarded-for", "203.0.113.9");
         try_sign_in(&liar, ANA, PASSWORD).await.expect_redirect();
-        liar.open("/account").await.expect_words("from 127.0.0.1").expect_no_words("203.0.113.9");
+        liar.open("/account/security").await.expect_words("from 127.0.0.1").expect_no_words("203.0.113.9");
         let (server, _) = household_with(engine, Clock::System, |settings| {
             settings.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
         })
         .await;
         let guest = server.visitor().with_header("x-forwarded-for", "6.6.6.6, 203.0.113.9");
         try_sign_in(&guest, ANA, PASSWORD).await.expect_redirect();
-        guest.open("/account").await.expect_words("from 203.0.113.9").expect_no_words("6.6.6.6");
+        guest.open("/account/security").await.expect_words("from 203.0.113.9").expect_no_words("6.6.6.6");
         let scheme = server.visitor().with_header("x-forwarded-proto", "https").with_header("x-forwarded-host", "evil.example");
         let page = try_sign_in(&scheme, ANA, PASSWORD).await;
         assert!(page.header("set-cookie").starts_with("lifeops="), "the scheme comes from the base URL alone");

@@ -69,6 +69,28 @@ async fn scene(engine: Engine) -> (Home, Clock) {
     (Home::set_up(Place::empty(engine).await, clock.clone()).await, clock)
 }
 
+/// "Written down …" is said where it was another day for whoever wrote it, and is for whoever reads it.
+#[test]
+fn a_day_is_the_same_for_writer_or_reader() {
+    use jiff::tz::TimeZone;
+    use lifeops::web::moments::Moment;
+    let zone = |name: &str| TimeZone::get(name).unwrap();
+    let at = Instant::parse("2026-11-22T16:00:00.000000Z").unwrap();
+    let said = |occurred: &str, reader: &str, writer: Option<&str>| {
+        let occurred = Occurred::parse_iso(occurred).unwrap();
+        Moment::written_down(at, occurred, &zone(reader), writer).map(|day| day.words)
+    };
+    let tokyo = Some("Asia/Tokyo");
+    // In Tokyo it is the 23rd already: "today" there is no other day, wherever it is read.
+    assert_eq!(said("2026-11-23", "Europe/Dublin", tokyo), None);
+    assert_eq!(said("2026-11-22", "Europe/Dublin", tokyo), None, "read on the day it happened");
+    assert_eq!(said("2026-11-22T23:30", "Asia/Tokyo", Some("Europe/Dublin")), None);
+    assert_eq!(said("2026-11-21", "Europe/Dublin", tokyo).as_deref(), Some("22 November"));
+    assert_eq!(said("2025-11-23", "Asia/Tokyo", Some("nowhere")).as_deref(), Some("23 November 2026"));
+    assert_eq!(said("2026-11", "Europe/Dublin", tokyo).as_deref(), Some("22 November"), "a month is no day");
+    assert_eq!(said("2026-11-23", "Europe/Dublin", None).as_deref(), Some("22 November"));
+}
+
 both_engines! {
     async fn months_stand_in_order_and_what_is_imprecise_stands_where_it_belongs(engine: Engine) {
         let (home, clock) = scene(engine).await;
@@ -290,6 +312,10 @@ both_engines! {
         assert!(home.mila.open("/").await.find_form("Add note").is_none(), "a viewer writes nothing");
 
         let form = page.form("Add note").fill("text", "Weighs 14 kg");
+        let all_wrong = form.clone().fill("text", "").fill("occurred", "soon");
+        let summary = home.ana.press(&all_wrong, "Add note").await.summary();
+        let led: Vec<&str> = summary.iter().map(|(_, to)| to.as_str()).collect();
+        assert_eq!(led, ["#note-text", "#note-record", "#note-on"], "in the order of the form");
         let refused = home.ana.press(&form, "Add note").await;
         assert_eq!(refused.status, 422);
         assert_eq!(refused.form("Add note").value("text"), "Weighs 14 kg");
@@ -370,7 +396,8 @@ both_engines! {
             assert_eq!(page.happenings.iter().any(|happening| !happening.changes.is_empty()), newest);
             let index = if cursor.order() == Order::Happened { "timeline_entry_occurred" } else { "timeline_entry_recorded" };
             let tape = meter.record(false);
-            assert_eq!(tape.len(), if newest { 2 } else { 1 }, "a page, and the changes it tells");
+            let happened = cursor.order() == Order::Happened;
+            assert_eq!(tape.len(), if happened { 2 } else { 1 }, "a page, and how much each year has");
             for (at, statement) in tape.into_iter().enumerate() {
                 let plan = crate::ledger::plan_when_large(&app.db, statement.clone()).await;
                 if at == 0 {

@@ -10,6 +10,9 @@ create table member_name (
     primary key (household_id, member_id, position)
 ) strict;
 
+-- Since which event a member has been called as now: only what is older asks for the names of its time.
+alter table member add column named_at integer not null default 0;
+
 -- Up to which event of the household a member has seen what the others wrote: in one record, or in all of them where
 -- record_id is the household's own stream. Primary data. Without a row everything since the member joined is new.
 create table seen (

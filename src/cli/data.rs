@@ -5,6 +5,7 @@ use std::io::{BufReader, BufWriter};
 use std::path::Path;
 
 use lifeops::app::{App, Clock};
+use lifeops::commands::second_factor;
 use lifeops::config::Settings;
 use lifeops::upkeep::export::Exported;
 use lifeops::upkeep::{export, rebuild, restore, verify};
@@ -66,12 +67,14 @@ pub async fn export(settings: Settings, file: &Path) -> Outcome {
                     .await?;
             drop(progress);
             told(&exported).iter().for_each(complain);
+            complain(&export::LEFT_OUT);
             return Ok(());
         }
         let exported = export::to_file(app, file, &|done, total| progress.at(done, total)).await?;
         drop(progress);
         say(&format!("Everything is in {}. It holds passwords\u{2019} digests: keep it to yourself.", file.display()))?;
-        told(&exported).iter().try_for_each(|line| say(line))
+        told(&exported).iter().try_for_each(|line| say(line))?;
+        say(export::LEFT_OUT)
     })
     .await
 }
@@ -83,10 +86,18 @@ pub async fn restore(settings: Settings, file: &Path) -> Outcome {
     let progress = Progress::of("events");
     let restored = restore::from_reader(&app, BufReader::new(open), &|done| progress.so_far(done)).await;
     drop(progress);
+    let locked = second_factor::locked(&app).await;
     app.db.close().await;
     let restored = restored?;
     say("Everything is back. Sign in with the same passwords.")?;
-    told(&restored).iter().try_for_each(|line| say(line))
+    told(&restored).iter().try_for_each(|line| say(line))?;
+    for email in locked? {
+        say(&format!(
+            "{email}: the second step was sealed under another master key. A recovery code signs in, or remove it with \
+             `lifeops user reset-second-factor {email}`."
+        ))?;
+    }
+    Ok(())
 }
 
 /// What a file holds, and the head codes that are worth keeping elsewhere.

@@ -35,7 +35,8 @@ struct Line {
 enum Command {
     /// Serves the pages (what `lifeops` alone does too)
     Serve,
-    /// Looks after people: add, invite, list, role, rename, reset-password, disable, enable, remove, reinstate
+    /// Looks after people: add, invite, list, role, rename, reset-password, reset-link, reset-second-factor, disable, enable,
+    /// remove, reinstate
     #[command(subcommand)]
     User(user::Command),
     /// Checks that nothing was altered: the chain of events, and every projection against it

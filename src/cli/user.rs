@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use jiff::tz::TimeZone;
 use lifeops::app::{App, Clock};
 use lifeops::commands::accounts::{self, NewHousehold, NewMember};
+use lifeops::commands::{resets, second_factor};
 use lifeops::config::Settings;
 use lifeops::domain::access::Role;
 use lifeops::domain::household::Standing;
@@ -25,6 +26,16 @@ pub enum Command {
     List,
     /// Sets a new password and signs the person out everywhere
     ResetPassword {
+        /// The address that the person signs in with
+        email: String,
+    },
+    /// Prints a one-time address where the person sets a new password; it works for a day
+    ResetLink {
+        /// The address that the person signs in with
+        email: String,
+    },
+    /// Removes a lost second step and signs the person out everywhere
+    ResetSecondFactor {
         /// The address that the person signs in with
         email: String,
     },
@@ -81,6 +92,26 @@ pub async fn run(command: Command, settings: Settings) -> Outcome {
                 accounts::find(app, &email).await?;
                 accounts::reset_password(app, &email, &ask::new_password()?).await?;
                 say(&format!("{email} has a new password and is signed out everywhere."))
+            })
+            .await
+        }
+        Command::ResetLink { email } => {
+            let email = Email::parse(&email)?;
+            with_app(settings, async |app| {
+                let token = resets::make_link(app, &email).await?;
+                let origin = app.origin();
+                say(&format!(
+                    "Whoever opens this address within a day may set a new password for {email}, once:\n\n    \
+                     {origin}/reset/{token}\n"
+                ))
+            })
+            .await
+        }
+        Command::ResetSecondFactor { email } => {
+            let email = Email::parse(&email)?;
+            with_app(settings, async |app| {
+                second_factor::reset(app, &email).await?;
+                say(&format!("{email} has no second step any more and is signed out everywhere."))
             })
             .await
         }

@@ -7,10 +7,12 @@ use std::net::IpAddr;
 use jiff::tz::TimeZone;
 
 use super::household;
-use super::tries::{by_account, by_address, digest, take};
+use super::proof::prove;
+pub use super::proof::{NOT_RECOGNISED, PASSWORD_WRONG, check};
+use super::tries::{Caller, by_account, by_address, digest, take};
 use crate::app::App;
 use crate::domain::Refusal;
-use crate::domain::access::{Actor, Role, Via};
+use crate::domain::access::{Actor, Role, Via, Visibility};
 use crate::domain::event::MemberJoined;
 use crate::domain::ids::{AccountId, HouseholdId, MemberId};
 use crate::domain::instant::Instant;
@@ -19,22 +21,17 @@ use crate::domain::person::{Email, Zone};
 use crate::domain::text::{HouseholdName, MemberName};
 use crate::domain::when::Occurred;
 use crate::error::{Error, Result};
-use crate::passwords::{Password, Verdict};
+use crate::passwords::Password;
 use crate::store::accounts::{self as rows, Membership};
 use crate::store::attempts::{self, Scope};
 use crate::store::db::{DbError, Tx};
 use crate::store::installation;
 use crate::store::ledger::{self, Origin};
 use crate::store::members;
-
-/// What every refused sign-in says, whatever was wrong.
-pub const NOT_RECOGNISED: &str = "The email address or the password is not right";
+use crate::store::resets;
 
 /// What a changed or new address says when somebody has it.
 pub const ADDRESS_TAKEN: &str = "This address already has an account. Enter another, or sign in with it";
-
-/// What a wrong current password says.
-pub const PASSWORD_WRONG: &str = "This is not your current password";
 
 /// A household that begins, with its first owner.
 #[derive(Clone, Debug)]
@@ -152,53 +149,18 @@ async fn found(tx: &mut Tx, now: Instant, via: Via, new: &NewHousehold, hash: &s
     Ok(account)
 }
 
-/// Checks an address and a password. Wrong password, unknown address and disabled member look the same and cost the
-/// same; failures are counted for the address typed and for the network address before anything is looked at.
-///
-/// # Errors
-/// [`Error::Refused`] with [`NOT_RECOGNISED`]; [`Error::Throttled`] with how long to wait.
-pub async fn check(app: &App, address: IpAddr, email: &str, password: &str) -> Result<AccountId> {
-    let key = crate::domain::text::fold(email.trim());
-    let _seat = app.passwords.seat(address)?;
-    let subjects = [by_account(app, &key), by_address(app, Scope::Address, address)];
-    take(app, &subjects).await?;
-    let account = rows::by_email(&app.db, &key).await?;
-    let verdict =
-        app.passwords.verify(password, account.as_ref().map(|account| account.password_hash.as_str())).await?;
-    let (Some(account), true) = (account, verdict != Verdict::Wrong) else { return Err(not_recognised()) };
-    if rows::membership(&app.db, account.id, app.clock.now()).await?.is_none() {
-        return Err(not_recognised());
-    }
-    attempts::give_back(&app.db, app.clock.now(), &subjects).await?;
-    if verdict == Verdict::RightButOld {
-        rehash(app, &account, password).await?;
-    }
-    Ok(account.id)
-}
-
-fn not_recognised() -> Error {
-    Error::Refused(Refusal::new(NOT_RECOGNISED))
-}
-
-async fn rehash(app: &App, account: &rows::Account, password: &str) -> Result<()> {
-    // An old password may be shorter than new ones must be; it then stays as it is.
-    let Ok(password) = Password::parse(password) else { return Ok(()) };
-    let hash = app.passwords.hash(&password).await?;
-    Ok(rows::rehash(&app.db, account.id, &account.password_hash, &hash).await?)
-}
-
 /// Changes a password, and ends every session of the account.
 ///
 /// # Errors
 /// [`Error::Refused`] with [`PASSWORD_WRONG`]; [`Error::Throttled`].
 pub async fn change_password(
     app: &App,
-    address: IpAddr,
+    from: &Caller,
     account: AccountId,
     current: &str,
     new: &Password,
 ) -> Result<()> {
-    prove(app, address, account, current).await?;
+    prove(app, from, account, current).await?;
     let hash = app.passwords.hash(new).await?;
     let app = app.clone();
     finish(async move {
@@ -214,22 +176,9 @@ pub async fn change_password(
 ///
 /// # Errors
 /// [`Error::Refused`] with [`PASSWORD_WRONG`] or [`ADDRESS_TAKEN`]; [`Error::Throttled`].
-pub async fn change_email(app: &App, address: IpAddr, account: AccountId, current: &str, new: &Email) -> Result<()> {
-    prove(app, address, account, current).await?;
+pub async fn change_email(app: &App, from: &Caller, account: AccountId, current: &str, new: &Email) -> Result<()> {
+    prove(app, from, account, current).await?;
     rows::set_email(&app.db, account, new).await.map_err(taken)
-}
-
-/// Has a signed-in person type the current password once more; counted like signing in.
-async fn prove(app: &App, address: IpAddr, account: AccountId, current: &str) -> Result<()> {
-    let account = rows::by_id(&app.db, account).await?.ok_or(Error::NotFound)?;
-    let _seat = app.passwords.seat(address)?;
-    let subjects =
-        [by_account(app, &crate::domain::text::fold(&account.email)), by_address(app, Scope::Address, address)];
-    take(app, &subjects).await?;
-    if app.passwords.verify(current, Some(&account.password_hash)).await? == Verdict::Wrong {
-        return Err(Error::Refused(Refusal::new(PASSWORD_WRONG)));
-    }
-    Ok(attempts::give_back(&app.db, app.clock.now(), &subjects).await?)
 }
 
 /// Changes the time zone in which a person's dates are read.
@@ -289,7 +238,13 @@ pub async fn add_household(app: &App, new: NewHousehold) -> Result<AccountId> {
     .await
 }
 
-/// Sets a new password for somebody who forgot theirs, and signs them out everywhere.
+/// Chooses who sees a person's new records unless their form says otherwise.
+pub async fn set_default_visibility(app: &App, account: AccountId, visibility: Visibility) -> Result<()> {
+    Ok(rows::set_default_visibility(&app.db, account, visibility).await?)
+}
+
+/// Sets a new password for somebody who forgot theirs, and signs them out everywhere. At the next sign-in the person is
+/// told.
 ///
 /// # Errors
 /// [`Error::Refused`] if nobody has that address.
@@ -298,6 +253,8 @@ pub async fn reset_password(app: &App, email: &Email, new: &Password) -> Result<
     let hash = app.passwords.hash(new).await?;
     let mut tx = app.db.begin().await?;
     rows::set_password(&mut tx, account.id, &hash).await?;
+    resets::note_password(&mut tx, app.clock.now(), account.id).await?;
+    resets::drop_link(&mut tx, account.id).await?;
     rows::end_sessions(&mut tx, account.id).await?;
     attempts::forget(&mut tx, by_account(app, &email.key())).await?;
     Ok(tx.commit().await?)

@@ -2,7 +2,8 @@
 //! household's stream and are written by the ledger.
 
 use super::db::{Db, DbError, On, Row, Tx, bad, sql};
-use crate::domain::access::Role;
+use super::devices;
+use crate::domain::access::{Role, Visibility};
 use crate::domain::ids::{AccountId, HouseholdId, MemberId};
 use crate::domain::instant::Instant;
 use crate::domain::person::{Email, Zone};
@@ -169,6 +170,23 @@ pub async fn set_zone(db: &Db, id: AccountId, zone: &Zone) -> Result<(), DbError
     Ok(())
 }
 
+/// Who sees an account's new records unless their form says otherwise.
+pub async fn default_visibility(db: &Db, id: AccountId) -> Result<Visibility, DbError> {
+    let row = sql("select default_visibility from account where id = $1").bind(id).one(db).await?;
+    visibility(&row)
+}
+
+/// Who sees an account's new records, from its row.
+pub(super) fn visibility(row: &Row) -> Result<Visibility, DbError> {
+    row.text("default_visibility")?.parse().map_err(|_| bad("default_visibility", "it is no visibility"))
+}
+
+/// Chooses who sees an account's new records.
+pub async fn set_default_visibility(db: &Db, id: AccountId, visibility: Visibility) -> Result<(), DbError> {
+    sql("update account set default_visibility = $1 where id = $2").bind(visibility.as_str()).bind(id).run(db).await?;
+    Ok(())
+}
+
 /// Keeps the same password under newer parameters, unless it was changed meanwhile.
 pub async fn rehash(db: &Db, id: AccountId, old: &str, new: &str) -> Result<(), DbError> {
     sql("update account set password_hash = $1 where id = $2 and password_hash = $3")
@@ -187,9 +205,11 @@ pub async fn set_password(tx: &mut Tx, id: AccountId, hash: &str) -> Result<(), 
 }
 
 /// Ends every session of an account, for good: those that are kept, and any that a running request might bring back.
+/// Its devices are strangers again.
 pub async fn end_sessions(tx: &mut Tx, id: AccountId) -> Result<(), DbError> {
     void_sessions(&mut *tx, id).await?;
-    sql("delete from member_session where account_id = $1").bind(id).run(tx).await?;
+    sql("delete from member_session where account_id = $1").bind(id).run(&mut *tx).await?;
+    devices::forget(tx, id).await?;
     Ok(())
 }
 

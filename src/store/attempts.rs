@@ -1,6 +1,6 @@
-//! Tries that are counted: signing in, by account and by address. A try is taken before the password is looked at, in
-//! one statement, so that a hundred at once are a hundred tries. What is stored names nobody: subjects come in as
-//! digests.
+//! Tries that are counted: signing in, by account, by address, and by known device. A try is taken before the password
+//! is looked at, in one statement, so that a hundred at once are a hundred tries. What is stored names nobody: subjects
+//! come in as digests.
 
 use super::db::{Db, DbError, Tx, sql};
 use crate::domain::instant::Instant;
@@ -16,22 +16,29 @@ pub enum Scope {
     Register,
     /// A network address that opens invitations.
     Invitation,
+    /// A device that an account was signed in with before, for that account.
+    Device,
+    /// An account whose password was right and whose code is asked for.
+    Code,
 }
 
 impl Scope {
-    fn as_str(self) -> &'static str {
+    /// The word that is stored and logged.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Account => "account",
             Self::Address => "address",
             Self::Register => "register",
             Self::Invitation => "invitation",
+            Self::Device => "device",
+            Self::Code => "code",
         }
     }
 
     /// Failures that cost nothing: people mistype, and a household shares an address.
     fn free(self) -> i64 {
         match self {
-            Self::Account | Self::Register => 5,
+            Self::Account | Self::Register | Self::Device | Self::Code => 5,
             Self::Address | Self::Invitation => 20,
         }
     }
@@ -39,7 +46,7 @@ impl Scope {
     /// The longest wait, in seconds.
     fn longest(self) -> i64 {
         match self {
-            Self::Account => 15 * 60,
+            Self::Account | Self::Device | Self::Code => 15 * 60,
             Self::Address | Self::Register | Self::Invitation => 60 * 60,
         }
     }
@@ -59,13 +66,13 @@ const FORGOTTEN_AFTER: i64 = 24 * 60 * 60;
 /// What is counted: the scope and the digest of whom.
 pub type Subject = (Scope, [u8; 32]);
 
-/// Takes a try for every subject, or none at all and says how many seconds to wait.
-pub async fn take(db: &Db, now: Instant, subjects: &[Subject]) -> Result<Option<i64>, DbError> {
+/// Takes a try for every subject, or none at all and says for whose sake to wait, and how many seconds.
+pub async fn take(db: &Db, now: Instant, subjects: &[Subject]) -> Result<Option<(Scope, i64)>, DbError> {
     let mut tx = db.begin().await?;
     for subject in subjects {
         if let Some(wait) = take_one(&mut tx, now, *subject).await? {
             tx.rollback().await?;
-            return Ok(Some(wait));
+            return Ok(Some((subject.0, wait)));
         }
     }
     tx.commit().await?;
@@ -109,7 +116,9 @@ pub async fn give_back(db: &Db, now: Instant, subjects: &[Subject]) -> Result<()
     let mut tx = db.begin().await?;
     for (scope, subject) in subjects {
         let text = match scope {
-            Scope::Account => "delete from sign_in_attempt where scope = $1 and subject = $2 and last_at <= $3",
+            Scope::Account | Scope::Device | Scope::Code => {
+                "delete from sign_in_attempt where scope = $1 and subject = $2 and last_at <= $3"
+            }
             Scope::Address | Scope::Register | Scope::Invitation => {
                 "update sign_in_attempt set failures = failures - 1, next_at = $3
                   where scope = $1 and subject = $2 and failures > 0"

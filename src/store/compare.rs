@@ -41,7 +41,7 @@ pub const TABLES: &[Table] = &[
         name: "member",
         walk: "id",
         key: &[],
-        columns: &[("name", Text), ("role", Text), ("disabled", Bool), ("removed_at", Instant)],
+        columns: &[("name", Text), ("role", Text), ("disabled", Bool), ("named_at", Int), ("removed_at", Instant)],
     },
     Table { name: "member_name", walk: "member_id", key: &["position"], columns: &[("position", Int), ("name", Text)] },
     Table { name: "record", walk: "id", key: &[], columns: &[("created_at", Instant)] },
@@ -62,6 +62,7 @@ pub const TABLES: &[Table] = &[
             ("summary", Text),
             ("created_at", Instant),
             ("changed_at", Instant),
+            ("last_by", Kind::Uuid),
         ],
     },
     Table {
@@ -93,6 +94,7 @@ pub const TABLES: &[Table] = &[
             ("corrected_by", Int),
             ("happening", Bool),
             ("scope", Kind::Uuid),
+            ("changes", Text),
         ],
     },
     Table {

@@ -1,9 +1,14 @@
 //! Primary data beside the events, read and written as it is, for export and restore: accounts, members, submissions,
 //! how far members have read.
 
+use std::collections::BTreeMap;
+
 use uuid::Uuid;
 
+use super::accounts;
 use super::db::{DbError, On, Row, Tx, rows_of, sql};
+use super::resets::Untold;
+use crate::domain::access::Visibility;
 use crate::domain::ids::{AccountId, HouseholdId, MemberId, RecordId};
 use crate::domain::instant::Instant;
 
@@ -24,6 +29,25 @@ pub struct Account {
     pub session_epoch: i64,
     /// When it was made.
     pub created_at: Instant,
+    /// Who sees its new records unless their form says otherwise.
+    pub default_visibility: Visibility,
+    /// What its person was not told yet.
+    pub untold: Untold,
+    /// Its second factor, if it has one.
+    pub second_factor: Option<SecondFactor>,
+}
+
+/// An account's second factor, as it is kept.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecondFactor {
+    /// The secret, sealed under the master key.
+    pub secret: Vec<u8>,
+    /// The last step that was used.
+    pub last_step: i64,
+    /// When it was turned on.
+    pub turned_on_at: Instant,
+    /// Digests of the recovery codes, and when each was used.
+    pub codes: Vec<([u8; 32], Option<Instant>)>,
 }
 
 /// What a member's row has that no event tells.
@@ -72,23 +96,53 @@ pub struct Seen {
 }
 
 /// Every account, by id.
-pub async fn accounts<'a>(on: impl Into<On<'a>>) -> Result<Vec<Account>, DbError> {
-    let rows =
-        sql("select id, email, email_key, password_hash, zone, session_epoch, created_at from account order by id")
-            .all(on)
-            .await?;
+pub async fn accounts(tx: &mut Tx) -> Result<Vec<Account>, DbError> {
+    let rows = sql("
+        select id, email, email_key, password_hash, zone, session_epoch, created_at, default_visibility,
+               password_reset_at, second_factor_reset_at
+          from account
+         order by id")
+    .all(&mut *tx)
+    .await?;
+    let mut factors = second_factors(tx).await?;
     let read = |row: &Row| {
+        let id = AccountId(row.uuid("id")?);
         Ok(Account {
-            id: AccountId(row.uuid("id")?),
+            id,
             email: row.text("email")?,
             email_key: row.text("email_key")?,
             password_hash: row.text("password_hash")?,
             zone: row.text("zone")?,
             session_epoch: row.int("session_epoch")?,
             created_at: row.instant("created_at")?,
+            default_visibility: accounts::visibility(row)?,
+            untold: Untold::of(row)?,
+            second_factor: factors.remove(&id),
         })
     };
     rows.iter().map(read).collect()
+}
+
+async fn second_factors(tx: &mut Tx) -> Result<BTreeMap<AccountId, SecondFactor>, DbError> {
+    let rows = sql("select account_id, secret, last_step, turned_on_at from second_factor").all(&mut *tx).await?;
+    let mut factors = BTreeMap::new();
+    for row in rows {
+        let factor = SecondFactor {
+            secret: row.bytes("secret")?,
+            last_step: row.int("last_step")?,
+            turned_on_at: row.instant("turned_on_at")?,
+            codes: Vec::new(),
+        };
+        factors.insert(AccountId(row.uuid("account_id")?), factor);
+    }
+    let codes =
+        sql("select account_id, digest, used_at from recovery_code order by account_id, digest").all(tx).await?;
+    for row in codes {
+        if let Some(factor) = factors.get_mut(&AccountId(row.uuid("account_id")?)) {
+            factor.codes.push((row.digest("digest")?, row.opt_instant("used_at")?));
+        }
+    }
+    Ok(factors)
 }
 
 /// A household's members, by id.
@@ -171,8 +225,9 @@ pub async fn is_empty(tx: &mut Tx) -> Result<bool, DbError> {
 /// Writes an account as it is.
 pub async fn put_account(tx: &mut Tx, account: &Account) -> Result<(), DbError> {
     sql("
-        insert into account (id, email, email_key, password_hash, zone, session_epoch, created_at)
-        values ($1, $2, $3, $4, $5, $6, $7)")
+        insert into account (id, email, email_key, password_hash, zone, session_epoch, created_at, default_visibility,
+                             password_reset_at, second_factor_reset_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
     .bind(account.id)
     .bind(&account.email)
     .bind(&account.email_key)
@@ -180,8 +235,27 @@ pub async fn put_account(tx: &mut Tx, account: &Account) -> Result<(), DbError> 
     .bind(&account.zone)
     .bind(account.session_epoch)
     .bind(account.created_at)
-    .run(tx)
+    .bind(account.default_visibility.as_str())
+    .bind(account.untold.password)
+    .bind(account.untold.second_factor)
+    .run(&mut *tx)
     .await?;
+    let Some(factor) = &account.second_factor else { return Ok(()) };
+    sql("insert into second_factor (account_id, secret, last_step, turned_on_at) values ($1, $2, $3, $4)")
+        .bind(account.id)
+        .bind(factor.secret.clone())
+        .bind(factor.last_step)
+        .bind(factor.turned_on_at)
+        .run(&mut *tx)
+        .await?;
+    for (digest, used_at) in &factor.codes {
+        sql("insert into recovery_code (account_id, digest, used_at) values ($1, $2, $3)")
+            .bind(account.id)
+            .bind(*digest)
+            .bind(*used_at)
+            .run(&mut *tx)
+            .await?;
+    }
     Ok(())
 }
 

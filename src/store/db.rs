@@ -51,6 +51,8 @@ pub enum Engine {
 pub struct Db {
     pools: Pools,
     meter: Meter,
+    /// Whether whatever writes is refused.
+    looks_only: bool,
 }
 
 /// A database's connections.
@@ -101,6 +103,9 @@ pub enum DbError {
         /// What is wrong with it.
         problem: String,
     },
+    /// Something was to be written through a handle that only looks.
+    #[error("this only looks and must not write")]
+    LooksOnly,
     /// Every connection was taken for too long.
     #[error("every connection to the database is taken")]
     Busy,
@@ -240,6 +245,9 @@ impl Sql {
     pub async fn run<'a>(self, on: impl Into<On<'a>>) -> Result<u64, DbError> {
         self.check()?;
         let on = on.into().writing();
+        if let On::Writing(Db { looks_only: true, .. }) = on {
+            return Err(DbError::LooksOnly);
+        }
         let meter = on.meter().clone();
         let touched = match on.target() {
             Target::Direct(_) => {
@@ -392,7 +400,7 @@ pub struct Tx {
 #[derive(Debug)]
 enum Open {
     Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
-    Postgres(PgTx),
+    Postgres(Box<PgTx>),
 }
 
 impl Tx {
@@ -463,7 +471,7 @@ impl Db {
             .connect_with(options.pragma("query_only", "on"))
             .await?;
         let direct = Readers::new(path);
-        Ok(Self { pools: Pools::Sqlite { writer, readers, direct }, meter: Meter::default() })
+        Ok(Self { pools: Pools::Sqlite { writer, readers, direct }, meter: Meter::default(), looks_only: false })
     }
 
     /// Connects to a PostgreSQL database.
@@ -473,7 +481,7 @@ impl Db {
         // One is for the driver's pool.
         let direct = Connections::open(target, connections.max(3) - 1).await?;
         let driver = PgPoolOptions::new().max_connections(1).acquire_timeout(WAITING).connect_lazy_with(options);
-        Ok(Self { pools: Pools::Postgres { direct, driver }, meter: Meter::default() })
+        Ok(Self { pools: Pools::Postgres { direct, driver }, meter: Meter::default(), looks_only: false })
     }
 
     /// Which engine this is.
@@ -487,6 +495,11 @@ impl Db {
     /// Its connections, for the session store that brings its own statements.
     pub(super) fn pools(&self) -> &Pools {
         &self.pools
+    }
+
+    /// The same database for somebody who only looks: whatever would write fails.
+    pub fn looking(&self) -> Self {
+        Self { looks_only: true, ..self.clone() }
     }
 
     /// What it has been asked so far.
@@ -540,9 +553,12 @@ impl Db {
 
     /// Begins a transaction that writes. On SQLite it takes the write lock at once (`begin immediate`).
     pub async fn begin(&self) -> Result<Tx, DbError> {
+        if self.looks_only {
+            return Err(DbError::LooksOnly);
+        }
         let open = match &self.pools {
             Pools::Sqlite { writer, .. } => Open::Sqlite(writer.begin_with("begin immediate").await?),
-            Pools::Postgres { direct, .. } => Open::Postgres(direct.begin("begin").await?),
+            Pools::Postgres { direct, .. } => Open::Postgres(Box::new(direct.begin("begin").await?)),
         };
         Ok(Tx { open, meter: self.meter.clone() })
     }
@@ -552,7 +568,7 @@ impl Db {
         let open = match &self.pools {
             Pools::Sqlite { readers, .. } => Open::Sqlite(readers.begin().await?),
             Pools::Postgres { direct, .. } => {
-                Open::Postgres(direct.begin("begin isolation level repeatable read read only").await?)
+                Open::Postgres(Box::new(direct.begin("begin isolation level repeatable read read only").await?))
             }
         };
         Ok(Tx { open, meter: self.meter.clone() })

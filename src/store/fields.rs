@@ -9,8 +9,9 @@ use crate::domain::record::FieldChange;
 use crate::domain::verbs::Base;
 use crate::error::{Error, Result};
 
+use super::changes::shown;
 use super::db::{Db, On, Tx, sql};
-use super::history::{change, replaced};
+use super::history::change;
 use super::people::{self, ACTOR};
 use super::views;
 
@@ -81,7 +82,7 @@ pub async fn field_history(
             position: row.int("position")?,
             kind,
             correction,
-            change: replaced(change(row)?),
+            change: shown(change(row)?),
             actor_name: people::actor(row)?,
             recorded: row.instant("recorded_at")?,
             retracted: row.opt_int("retracted_by")?.is_some(),

@@ -13,8 +13,9 @@ use crate::domain::verbs::Wording;
 use crate::domain::when::Occurred;
 use crate::error::{Error, Result};
 
+use super::changes;
 use super::db::{Db, Row, Sql, Value, sql};
-use super::people::{self, ACTOR};
+use super::people::{self, ACTOR, ACTOR_ZONE};
 use super::views::{self, RecordView};
 
 /// How many events a page of the story has.
@@ -72,6 +73,8 @@ pub struct HistoryEntry {
     pub recorded: Instant,
     /// Who did it, as the member was called; none for the program itself.
     pub actor_name: Option<Called>,
+    /// The time zone in which that member lives.
+    pub actor_zone: Option<String>,
     /// How it came in.
     pub via: String,
     /// The batch it belongs to.
@@ -121,8 +124,8 @@ pub async fn history(db: &Db, actor: &Actor, record: RecordId, cursor: &Cursor, 
         page.saturating_add(1)
     );
     let values: [Value; 3] = [edge.from.into(), edge.precision.into(), edge.position.into()];
-    let [story, changes] = statements(actor, record, &entries, order, &values);
-    let [view, mut rows, changes] = db.together([views::record_statement(actor, record), story, changes]).await?;
+    let story = statement(actor, record, &entries, order, &values);
+    let [view, mut rows] = db.together([views::record_statement(actor, record), story]).await?;
     let view = views::read_record(view.first())?;
     let more = rows.len() > page;
     rows.truncate(page);
@@ -144,7 +147,7 @@ pub async fn history(db: &Db, actor: &Actor, record: RecordId, cursor: &Cursor, 
         (false, _) => (more, true),
     };
     Ok(HistoryPage {
-        entries: read(db, actor, record, &rows, &changes).await?,
+        entries: read(db, actor, record, &rows).await?,
         newer: first.filter(|_| has_newer).map(Cursor::After),
         older: last.filter(|_| has_older).map(Cursor::Before),
         total: view.state.version,
@@ -163,8 +166,8 @@ pub async fn entry(db: &Db, actor: &Actor, record: RecordId, event: EventId) -> 
              on s.household_id = e.household_id and s.record_id = e.record_id and s.version = e.version
          where e.household_id = $1 and e.event_id = $4 and e.record_id = $3 and {SEEN}"
     );
-    let [story, changes] = db.together(statements(actor, record, &entries, "desc", &[event.into()])).await?;
-    read(db, actor, record, &story, &changes).await?.pop().ok_or(Error::NotFound)
+    let story = statement(actor, record, &entries, "desc", &[event.into()]).all(db).await?;
+    read(db, actor, record, &story).await?.pop().ok_or(Error::NotFound)
 }
 
 /// The condition under which the member (`$2`) sees the record (`$3`) of the household (`$1`).
@@ -172,32 +175,25 @@ const SEEN: &str = "exists (select 1 from record_view as v
                             where v.household_id = $1 and v.id = $3
                               and (v.visibility = 'household' or (v.visibility = 'private' and v.owner_id = $2)))";
 
-/// Of some entries: the events, and what each changed. The entries are selected again
-/// in the second, so that both can be asked at once.
-fn statements(actor: &Actor, record: RecordId, entries: &str, order: &str, values: &[Value]) -> [Sql; 2] {
-    let story = format!(
+/// Of some entries: the events, and what each changed.
+fn statement(actor: &Actor, record: RecordId, entries: &str, order: &str, values: &[Value]) -> Sql {
+    sql(format!(
         "select page.version, page.occurred_from, page.occurred_precision, page.retracted_by, page.corrected_by,
-                e.position, e.event_id, e.kind, e.payload_version, e.payload, e.via, e.batch_id, e.occurred,
-                e.recorded_at, {ACTOR}
+                page.changes, e.position, e.event_id, e.kind, e.payload_version, e.payload, e.via, e.batch_id, e.occurred,
+                e.recorded_at, {ACTOR}, {ACTOR_ZONE}
          from ({entries}) as page
          cross join record_events as e
          left join member as m on m.household_id = e.household_id and m.id = e.actor_id
          where e.household_id = page.household_id and e.position = page.position
          order by page.occurred_from {order}, page.occurred_precision {order}, page.position {order}"
-    );
-    let changes = format!(
-        "select c.position, c.field, c.label, c.old_value, c.new_value, c.effective, c.in_force
-         from ({entries}) as page
-         cross join record_change as c
-         where c.household_id = page.household_id and c.record_id = page.record_id and c.position = page.position
-         order by c.position, c.field"
-    );
-    [story, changes]
-        .map(|text| sql(text).bind(actor.household).bind(actor.member).bind(record).bind_all(values.iter().cloned()))
+    ))
+    .bind(actor.household)
+    .bind(actor.member)
+    .bind(record)
+    .bind_all(values.iter().cloned())
 }
 
-async fn read(db: &Db, actor: &Actor, record: RecordId, rows: &[Row], changes: &[Row]) -> Result<Vec<HistoryEntry>> {
-    let mut changes = changes_by_position(changes)?;
+async fn read(db: &Db, actor: &Actor, record: RecordId, rows: &[Row]) -> Result<Vec<HistoryEntry>> {
     let mut payloads = Vec::with_capacity(rows.len());
     let mut corrections = Vec::new();
     let mut marking = Vec::new();
@@ -229,21 +225,16 @@ async fn read(db: &Db, actor: &Actor, record: RecordId, rows: &[Row], changes: &
             occurred: Occurred::parse_iso(&row.text("occurred")?).map_err(|e| super::db::bad("occurred", &e.0))?,
             recorded: row.instant("recorded_at")?,
             actor_name: people::actor(row)?,
+            actor_zone: people::actor_zone(row)?,
             via: row.text("via")?,
             batch: row.opt_uuid("batch_id")?.map(BatchId),
-            changes: changes.remove(&position).unwrap_or_default(),
+            changes: changes::read(row)?,
             retracted: row.opt_int("retracted_by")?.and_then(|by| marks.get(&by).cloned()),
             corrected: row.opt_int("corrected_by")?.and_then(|by| marks.get(&by).cloned()),
             reworded,
         });
     }
     Ok(entries)
-}
-
-/// A change as it is shown: what was told late about an earlier time replaced nothing that was there to be seen.
-pub(super) fn replaced(change: FieldChange) -> FieldChange {
-    let old = change.old.filter(|_| change.in_force);
-    FieldChange { old, ..change }
 }
 
 pub(super) fn change(row: &Row) -> Result<FieldChange> {
@@ -259,17 +250,6 @@ pub(super) fn change(row: &Row) -> Result<FieldChange> {
         effective: effective.map_err(|e| super::db::bad("effective", &e.0))?,
         in_force: row.bool("in_force")?,
     })
-}
-
-fn changes_by_position(rows: &[Row]) -> Result<HashMap<i64, Vec<FieldChange>>> {
-    let mut found: HashMap<i64, Vec<FieldChange>> = HashMap::new();
-    for row in rows {
-        let change = replaced(change(row)?);
-        if !change.key.starts_with("note:") {
-            found.entry(row.int("position")?).or_default().push(change);
-        }
-    }
-    Ok(found)
 }
 
 /// What undid or corrected entries, by its position. Few entries have such a mark.

@@ -5,9 +5,11 @@
 
 pub mod accounts; // people who sign in
 pub mod attempts; // throttling
+mod changes; // what an event changed, in its entry
 pub mod compare; // projections of two databases, row by row
 pub mod copying; // primary data beside the events, as it is
 pub mod db; // the only match on the engine
+pub mod devices; // browsers that accounts were signed in with
 pub mod fields; // a field's own history, and what fields were
 pub mod history; // a record's story and its fields' own histories
 pub mod installation; // its key, and whether it was begun
@@ -18,6 +20,8 @@ pub mod news; // what the others wrote, since a member last said "seen"
 pub mod own; // what a member takes along
 pub mod people; // who belongs to the household, and what they were called when
 pub mod projection; // the read model's rows, from the fold
+pub mod resets; // links to set a new password, and what people must be told
+pub mod second_factors; // sealed secrets and recovery codes
 pub mod sessions; // signed-in browsers
 pub mod streams; // a stream's facts
 pub mod submissions; // accepted forms, by idempotency key

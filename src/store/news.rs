@@ -11,9 +11,9 @@ use crate::domain::summary::Summary;
 use crate::domain::when::Occurred;
 use crate::error::{Error, Result};
 
+use super::changes;
 use super::db::{Db, Row, Sql, Tx, sql};
 use super::people::{self, ACTOR};
-use super::timeline;
 use super::views::{self, RecordView};
 
 /// How many records are told at most.
@@ -259,8 +259,11 @@ async fn events(db: &Db, actor: &Actor, found: &[Counted]) -> Result<HashMap<i64
     let places = (3..count + 3).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ");
     let rows = sql(format!(
         "select e.position, e.record_id, e.kind, e.payload_version, e.payload, e.occurred, v.title, v.category,
-                v.visibility, v.owner_id, o.name as owner_name, {ACTOR}
+                v.visibility, v.owner_id, o.name as owner_name, {ACTOR},
+                case when e.kind = 'record_updated' then t.changes end as changes
          from record_events as e
+         join timeline_entry as t
+             on t.household_id = e.household_id and t.record_id = e.record_id and t.version = e.version
          join record_view as v on v.household_id = e.household_id and v.id = e.record_id
          left join member as o on o.household_id = v.household_id and o.id = v.owner_id
          left join member as m on m.household_id = e.household_id and m.id = e.actor_id
@@ -272,20 +275,12 @@ async fn events(db: &Db, actor: &Actor, found: &[Counted]) -> Result<HashMap<i64
     .bind_all(positions.into_iter().chain(std::iter::repeat(last)).take(count))
     .all(db)
     .await?;
-    let mut decoded = Vec::with_capacity(rows.len());
+    let mut told = HashMap::with_capacity(rows.len());
     for row in &rows {
         let position = row.int("position")?;
         let payload = Payload::decode(&row.text("kind")?, row.int("payload_version")?, &row.bytes("payload")?)
             .map_err(|problem| Error::internal(format!("event {position}: {problem}")))?;
-        decoded.push((position, RecordId(row.uuid("record_id")?), payload));
-    }
-    let updated = decoded.iter().filter(|(.., payload)| matches!(payload, Payload::RecordUpdated(_)));
-    let updated: Vec<(RecordId, i64)> = updated.map(|(position, record, _)| (*record, *position)).collect();
-    let changes = timeline::changes(db, actor, &updated).await?;
-    let mut told = HashMap::with_capacity(rows.len());
-    for (row, (position, _, payload)) in rows.iter().zip(decoded) {
         let occurred = Occurred::parse_iso(&row.text("occurred")?).map_err(|e| super::db::bad("occurred", &e.0))?;
-        let changes = changes.get(&position).map(Vec::as_slice).unwrap_or_default();
         let mine = row.opt_uuid("owner_id")?.map(MemberId) == Some(actor.member);
         told.insert(
             position,
@@ -294,7 +289,7 @@ async fn events(db: &Db, actor: &Actor, found: &[Counted]) -> Result<HashMap<i64
                 category: row.opt_text("category")?,
                 private: row.text("visibility")? == Visibility::Private.as_str(),
                 by: people::actor(row)?,
-                last: Summary::of(&payload, occurred, changes),
+                last: Summary::of(&payload, occurred, &changes::read(row)?),
                 occurred,
                 other_keeper: row.opt_text("owner_name")?.filter(|_| !mine),
             },

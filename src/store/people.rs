@@ -1,6 +1,8 @@
 //! A household's members as records and histories speak of them: what each was called when, and who sees what the
 //! household shares.
 
+use std::collections::HashMap;
+
 use crate::domain::access::{Actor, Role};
 use crate::domain::event::Fact;
 use crate::domain::household::names;
@@ -10,13 +12,32 @@ use crate::error::Result;
 
 use super::db::{DbError, On, Row, Tx, bad, rows_of, sql};
 
+macro_rules! actor_at {
+    ($position:literal) => {
+        concat!(
+            "m.name as actor_name,
+    case when m.named_at <= ",
+            $position,
+            " then m.name
+         else (select named.name from member_name as named
+               where named.household_id = m.household_id and named.member_id = m.id and named.position <= ",
+            $position,
+            "
+               order by named.position desc
+               limit 1) end as actor_then"
+        )
+    };
+}
+
 /// Two columns for whoever did the event `e`, where `m` is that member's row: the name today, and the name at the time.
-/// [`actor`] reads them. The table of names is tiny, and the subquery reads one row of its key.
-pub(super) const ACTOR: &str = "m.name as actor_name,
-    (select named.name from member_name as named
-     where named.household_id = e.household_id and named.member_id = e.actor_id and named.position <= e.position
-     order by named.position desc
-     limit 1) as actor_then";
+/// [`actor`] reads them. Only events from before the latest name ask the table of names, for one row of its key.
+pub(super) const ACTOR: &str = actor_at!("e.position");
+
+/// The same for whoever did the latest event of a record `v`.
+pub(super) const LAST_BY: &str = actor_at!("v.position");
+
+/// The time zone of whoever did it, where `m` is that member's row, for [`actor_zone`].
+pub(super) const ACTOR_ZONE: &str = "(select account.zone from account where account.id = m.account_id) as actor_zone";
 
 /// Who did an event, from the columns of [`ACTOR`]; none for the program itself.
 pub(super) fn actor(row: &Row) -> Result<Option<Called>, DbError> {
@@ -25,10 +46,26 @@ pub(super) fn actor(row: &Row) -> Result<Option<Called>, DbError> {
     Ok(Some(Called::new(then, &now)))
 }
 
+/// The time zone of whoever did an event, from the columns of [`ACTOR`]: "today" was theirs when they wrote it down.
+pub(super) fn actor_zone(row: &Row) -> Result<Option<String>, DbError> {
+    row.opt_text("actor_zone")
+}
+
 /// Writes the names that the household's stream tells. Rows are only ever added, as events are; a rebuild empties the
 /// table first.
 pub(super) async fn project_names(tx: &mut Tx, household: HouseholdId, facts: &[Fact]) -> Result<()> {
-    for chunk in names(facts).chunks(200) {
+    let named = names(facts);
+    // The latest is the last.
+    let latest: HashMap<MemberId, i64> = named.iter().map(|named| (named.member, named.position)).collect();
+    for (member, position) in latest {
+        sql("update member set named_at = $3 where household_id = $1 and id = $2 and named_at <> $3")
+            .bind(household)
+            .bind(member)
+            .bind(position)
+            .later(&mut *tx)
+            .await?;
+    }
+    for chunk in named.chunks(200) {
         let mut statement = sql(format!(
             "insert into member_name (household_id, member_id, position, name) values {}
              on conflict (household_id, member_id, position) do nothing",
@@ -37,7 +74,7 @@ pub(super) async fn project_names(tx: &mut Tx, household: HouseholdId, facts: &[
         for named in chunk {
             statement = statement.bind(household).bind(named.member).bind(named.position).bind(&named.name);
         }
-        statement.run(&mut *tx).await?;
+        statement.later(&mut *tx).await?;
     }
     Ok(())
 }

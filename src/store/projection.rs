@@ -107,12 +107,12 @@ impl Projector {
             created_at: before.as_ref().map_or(event.recorded, |view| view.created_at),
             changed_at: event.recorded,
         };
-        write_view(tx, event.household, &view, before.is_none()).await?;
+        write_view(tx, event.household, &view, event.actor, before.is_none()).await?;
         let scopes = (before.as_ref().and_then(|view| scope(event.household, view)), scope(event.household, &view));
         if before.is_some() {
             timeline::move_scope(tx, event.household, event.record, scopes).await?;
         }
-        timeline::enter(tx, event, &fact, scopes.1).await?;
+        timeline::enter(tx, event, &fact, &changes, scopes.1).await?;
         write_changes(tx, event, &changes).await?;
         write_tags(tx, event.household, before.as_ref(), &view).await?;
         count_labels(tx, event.household, before.as_ref(), &view).await?;

@@ -1,8 +1,6 @@
 //! The household's timeline: what happened in all the records that a member may see, by when it happened or by when it
 //! was entered; and how much happened in each month.
 
-use std::collections::HashMap;
-
 use crate::domain::access::{Actor, Visibility};
 use crate::domain::event::Payload;
 use crate::domain::ids::RecordId;
@@ -12,9 +10,9 @@ use crate::domain::record::FieldChange;
 use crate::domain::when::{Occurred, Precision};
 use crate::error::{Error, Result};
 
-use super::db::{Db, Row, Sql, Value, rows_of, sql};
-use super::history::{self, replaced};
-use super::people::{self, ACTOR};
+use super::db::{Db, Row, Sql, Value, sql};
+use super::people::{self, ACTOR, ACTOR_ZONE};
+use super::{changes, history};
 
 /// How many happenings a page of the timeline has.
 pub const PAGE: usize = 50;
@@ -85,6 +83,8 @@ pub struct Happening {
     pub recorded: Instant,
     /// Who entered it, as the member was called; none for the program itself.
     pub actor_name: Option<Called>,
+    /// The time zone in which that member lives.
+    pub actor_zone: Option<String>,
     /// What it changed, if it is a change of facts.
     pub changes: Vec<FieldChange>,
 }
@@ -113,6 +113,8 @@ pub struct TimelinePage {
     pub older: Option<Cursor>,
     /// With what the page after begins.
     pub next: Option<Happening>,
+    /// How much happened in each year, the oldest first; nothing in the order in which things were entered.
+    pub years: Vec<Year>,
 }
 
 /// A page of what happened in the records that the member may see.
@@ -122,7 +124,13 @@ pub struct TimelinePage {
 pub async fn timeline(db: &Db, actor: &Actor, cursor: &Cursor) -> Result<TimelinePage> {
     let order = cursor.order();
     let forward = !matches!(cursor, Cursor::After(_));
-    let mut happenings = read(db, actor, page_statement(actor, cursor, PAGE + 1)).await?;
+    let mut asked = vec![page_statement(actor, cursor, PAGE + 1)];
+    if order == Order::Happened {
+        asked.push(years_statement(actor));
+    }
+    let mut answers = db.one_by_one(asked).await?.into_iter();
+    let mut happenings = told(&answers.next().unwrap_or_default())?;
+    let years = read_years(&answers.next().unwrap_or_default())?;
     let beyond = (happenings.len() > PAGE).then(|| happenings.pop()).flatten();
     if !forward {
         happenings.reverse();
@@ -134,7 +142,7 @@ pub async fn timeline(db: &Db, actor: &Actor, cursor: &Cursor) -> Result<Timelin
     };
     let first = happenings.first().filter(|_| newer).map(|first| Cursor::After(first.place(order)));
     let last = happenings.last().filter(|_| older).map(|last| Cursor::Before(last.place(order)));
-    Ok(TimelinePage { newer: first, older: last, next: beyond.filter(|_| forward), happenings })
+    Ok(TimelinePage { newer: first, older: last, next: beyond.filter(|_| forward), happenings, years })
 }
 
 /// Whether anything lies after a place that no page begins at: above the months that were asked for.
@@ -142,7 +150,7 @@ pub async fn timeline(db: &Db, actor: &Actor, cursor: &Cursor) -> Result<Timelin
 /// # Errors
 /// If the database refuses.
 pub async fn anything_after(db: &Db, actor: &Actor, place: &Place) -> Result<bool> {
-    let found = read(db, actor, page_statement(actor, &Cursor::After(place.clone()), 1)).await?;
+    let found = read(db, page_statement(actor, &Cursor::After(place.clone()), 1)).await?;
     Ok(!found.is_empty())
 }
 
@@ -166,9 +174,11 @@ pub async fn in_month(db: &Db, actor: &Actor, month: i8, years: &[i64], each: us
             walks.push(walk(scope, &range, HAPPENED, "desc", each, &format!("w{}", walks.len())));
         }
     }
-    let statement =
-        told(&walks.join(" union all "), "", HAPPENED, "desc").bind(actor.household).bind(actor.member).bind_all(edges);
-    read(db, actor, statement).await
+    let statement = telling(&walks.join(" union all "), "", HAPPENED, "desc")
+        .bind(actor.household)
+        .bind(actor.member)
+        .bind_all(edges);
+    read(db, statement).await
 }
 
 /// How much happened in a year: of unknown month first, then January to December.
@@ -192,21 +202,25 @@ impl Year {
 /// # Errors
 /// If the database refuses.
 pub async fn years(db: &Db, actor: &Actor) -> Result<Vec<Year>> {
+    read_years(&years_statement(actor).all(db).await?)
+}
+
+fn years_statement(actor: &Actor) -> Sql {
     let sums: Vec<String> = (0..13).map(|month| format!("cast(sum(m{month}) as bigint) as m{month}")).collect();
-    let rows = sql(format!(
+    sql(format!(
         "select year, {sums}
          from timeline_year
          where household_id = $1 and scope in ($1, $2)
          group by year
          order by year desc
-         limit $3",
+         limit {YEARS}",
         sums = sums.join(", ")
     ))
     .bind(actor.household)
     .bind(actor.member)
-    .bind(YEARS)
-    .all(db)
-    .await?;
+}
+
+fn read_years(rows: &[Row]) -> Result<Vec<Year>> {
     let mut years = Vec::with_capacity(rows.len());
     for row in rows.iter().rev() {
         let mut months = [0; 13];
@@ -238,7 +252,7 @@ fn page_statement(actor: &Actor, cursor: &Cursor, limit: usize) -> Sql {
     };
     let walks =
         [("$1", "shared"), ("$2", "own")].map(|(scope, name)| walk(scope, &range, columns, direction, limit, name));
-    told(&walks.join(" union all "), &format!("limit {limit}"), columns, direction)
+    telling(&walks.join(" union all "), &format!("limit {limit}"), columns, direction)
         .bind(actor.household)
         .bind(actor.member)
         .bind_all(edge)
@@ -252,7 +266,8 @@ fn ordered(alias: &str, columns: &[&str], direction: &str) -> String {
 fn walk(scope: &str, range: &str, columns: &[&str], direction: &str, limit: usize, name: &str) -> String {
     format!(
         "select * from (
-             select t.record_id, t.version, t.position, t.occurred_from, t.occurred_precision, t.recorded_at
+             select t.record_id, t.version, t.position, t.occurred_from, t.occurred_precision, t.recorded_at,
+                    case when t.kind = 'record_updated' then t.changes end as changes
              from timeline_entry as t
              where t.household_id = $1 and t.scope = {scope} and {range}
              order by {}
@@ -262,10 +277,10 @@ fn walk(scope: &str, range: &str, columns: &[&str], direction: &str, limit: usiz
 }
 
 /// A cross join keeps SQLite from beginning with the larger table: it does not know how few rows the page has.
-fn told(walks: &str, limit: &str, columns: &[&str], direction: &str) -> Sql {
+fn telling(walks: &str, limit: &str, columns: &[&str], direction: &str) -> Sql {
     sql(format!(
-        "select p.record_id, p.version, p.position, p.recorded_at, v.title, v.category, v.visibility, e.kind,
-                e.payload_version, e.payload, e.occurred, {ACTOR}
+        "select p.record_id, p.version, p.position, p.recorded_at, p.changes, v.title, v.category, v.visibility, e.kind,
+                e.payload_version, e.payload, e.occurred, {ACTOR}, {ACTOR_ZONE}
          from (select * from ({walks}) as both_scopes order by {inner} {limit}) as p
          cross join record_view as v
          cross join record_events as e
@@ -279,19 +294,12 @@ fn told(walks: &str, limit: &str, columns: &[&str], direction: &str) -> Sql {
     ))
 }
 
-async fn read(db: &Db, actor: &Actor, statement: Sql) -> Result<Vec<Happening>> {
-    let rows = statement.all(db).await?;
-    let mut happenings = rows.iter().map(happening).collect::<Result<Vec<_>>>()?;
-    let changed: Vec<(RecordId, i64)> = happenings
-        .iter()
-        .filter(|happening| matches!(happening.payload, Payload::RecordUpdated(_)))
-        .map(|happening| (happening.record, happening.position))
-        .collect();
-    let mut changes = changes(db, actor, &changed).await?;
-    for happening in &mut happenings {
-        happening.changes = changes.remove(&happening.position).unwrap_or_default();
-    }
-    Ok(happenings)
+async fn read(db: &Db, statement: Sql) -> Result<Vec<Happening>> {
+    told(&statement.all(db).await?)
+}
+
+fn told(rows: &[Row]) -> Result<Vec<Happening>> {
+    rows.iter().map(happening).collect()
 }
 
 fn happening(row: &Row) -> Result<Happening> {
@@ -309,35 +317,7 @@ fn happening(row: &Row) -> Result<Happening> {
         occurred: Occurred::parse_iso(&row.text("occurred")?).map_err(|e| super::db::bad("occurred", &e.0))?,
         recorded: row.instant("recorded_at")?,
         actor_name: people::actor(row)?,
-        changes: Vec::new(),
+        actor_zone: people::actor_zone(row)?,
+        changes: changes::read(row)?,
     })
-}
-
-/// What events of several records changed, by position.
-pub(super) async fn changes(
-    db: &Db,
-    actor: &Actor,
-    events: &[(RecordId, i64)],
-) -> Result<HashMap<i64, Vec<FieldChange>>> {
-    let mut found: HashMap<i64, Vec<FieldChange>> = HashMap::new();
-    if events.is_empty() {
-        return Ok(found);
-    }
-    let mut statement = sql(format!(
-        "with wanted(record_id, position) as (values {pairs})
-         select c.position, c.field, c.label, c.old_value, c.new_value, c.effective, c.in_force
-         from wanted as w
-         cross join record_change as c
-         where c.household_id = ${household} and c.record_id = w.record_id and c.position = w.position
-         order by c.position, c.field",
-        household = 2 * events.len() + 1,
-        pairs = rows_of(events.len(), 2),
-    ));
-    for (record, position) in events {
-        statement = statement.bind(*record).bind(*position);
-    }
-    for row in &statement.bind(actor.household).all(db).await? {
-        found.entry(row.int("position")?).or_default().push(replaced(history::change(row)?));
-    }
-    Ok(found)
 }

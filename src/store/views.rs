@@ -14,7 +14,7 @@ use crate::domain::when::Occurred;
 use crate::error::{Error, Result};
 
 use super::db::{Db, On, Row, Sql, bad, sql};
-use super::people::{self, ACTOR, PEOPLE, People};
+use super::people::{self, LAST_BY, PEOPLE, People};
 use super::projection::View;
 
 /// The condition under which a member sees a row of `record_view`: `$1` is the household, `$2` the member.
@@ -320,12 +320,11 @@ fn list_statement(actor: &Actor, columns: &str, filter: &ListFilter, edge: i64, 
     };
     let [shared, own] = scopes(filter).map(walk);
     let statement = sql(format!(
-        "select {columns}, o.name as owner_name, {ACTOR}
+        "select {columns}, o.name as owner_name, {LAST_BY}
          from (select * from ({shared} union all {own}) as both_scopes order by position {order} limit {limit}) as p
          cross join record_view as v
          left join member as o on o.household_id = $1 and o.id = v.owner_id
-         left join record_events as e on e.household_id = $1 and e.position = v.position
-         left join member as m on m.household_id = $1 and m.id = e.actor_id
+         left join member as m on m.household_id = $1 and m.id = v.last_by
          where v.household_id = $1 and v.id = p.id
          order by p.position {order}"
     ))

@@ -15,6 +15,10 @@ use crate::store::db::Tx;
 use crate::store::ledger::{self, Head};
 use crate::store::{copying, streams};
 
+/// What no export holds, for the person who made one.
+pub const LEFT_OUT: &str = "Left out are the master key (without it the apps of second steps do not count after a restore; recovery \
+                            codes do), who is signed in where, links to set a new password, and counted tries.";
+
 /// How many rows are in memory at once.
 const PAGE: i64 = 1000;
 

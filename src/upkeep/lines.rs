@@ -17,8 +17,12 @@ use crate::domain::event::Event;
 use crate::domain::ids::{AccountId, BatchId, EventId, HouseholdId, MemberId, RecordId};
 use crate::domain::instant::Instant;
 use crate::domain::when::Occurred;
-use crate::store::copying::{Account, Member, Seen, Submission};
+use crate::store::copying::{Member, Seen, Submission};
 use crate::store::ledger::Head;
+
+mod account;
+
+pub use account::{AccountLine, RecoveryCodeLine, SecondFactorLine};
 
 /// The word in the header.
 pub const FORMAT: &str = "lifeops.export";
@@ -54,19 +58,6 @@ pub enum Line {
     Seen(SeenLine),
     /// The last.
     Footer(Footer),
-}
-
-/// An account with its password's digest.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AccountLine {
-    id: Uuid,
-    email: String,
-    email_key: String,
-    password_hash: String,
-    zone: String,
-    session_epoch: i64,
-    created_at: String,
 }
 
 /// A household with its chain's head.
@@ -239,35 +230,6 @@ impl Line {
     /// The first line.
     pub fn header(made_at: Instant) -> Self {
         Self::Header { format: FORMAT.to_owned(), version: VERSION, made_at: made_at.to_string() }
-    }
-}
-
-impl From<Account> for Line {
-    fn from(a: Account) -> Self {
-        Self::Account(AccountLine {
-            id: a.id.0,
-            email: a.email,
-            email_key: a.email_key,
-            password_hash: a.password_hash,
-            zone: a.zone,
-            session_epoch: a.session_epoch,
-            created_at: a.created_at.to_string(),
-        })
-    }
-}
-
-impl AccountLine {
-    /// As the database keeps it.
-    pub fn account(self) -> Result<Account, String> {
-        Ok(Account {
-            id: AccountId(self.id),
-            email: self.email,
-            email_key: self.email_key,
-            password_hash: self.password_hash,
-            zone: self.zone,
-            session_epoch: self.session_epoch,
-            created_at: instant("created_at", &self.created_at)?,
-        })
     }
 }
 

@@ -80,7 +80,7 @@ pub fn settled(form: RawForm) -> RawForm {
             take_theirs(&mut pairs, &form, n, &key);
         }
     }
-    RawForm::of_pairs(pairs)
+    form.with_pairs(pairs)
 }
 
 /// More fields than a record can have never collide.

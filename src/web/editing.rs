@@ -8,11 +8,11 @@ use axum::response::Response;
 use crate::app::App;
 use crate::commands::records::{self as commands, EditRecord, Meaning, NewRecord, Written};
 use crate::domain::Refusal;
-use crate::domain::access::Actor;
+use crate::domain::access::{Actor, Visibility};
 use crate::domain::ids::SubmissionKey;
 use crate::error::Error;
 use crate::store::views::{self, RecordView};
-use crate::store::{fields, people};
+use crate::store::{accounts, fields, people};
 
 use super::conflict;
 use super::error::HtmlError;
@@ -32,7 +32,8 @@ use super::sight;
 /// `GET /records/new`
 pub async fn new(State(app): State<App>, Me(me): Me) -> Result<Response, HtmlError> {
     may_write(&me.actor)?;
-    let form = FormView::empty();
+    let private = accounts::default_visibility(&app.db, me.account).await? == Visibility::Private;
+    let form = FormView { private, ..FormView::empty() };
     show_new(&app, &me, form, Errors::none()).await
 }
 

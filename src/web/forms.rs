@@ -3,7 +3,6 @@
 
 use std::convert::Infallible;
 
-use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
@@ -22,6 +21,19 @@ pub const SMALL_FORM: usize = 64 * 1024;
 /// Marks a request to a route that takes small forms alone.
 #[derive(Clone, Copy, Debug)]
 pub struct SmallForm;
+
+/// The field in which a form that was turned away travels, sealed, through signing in. Small forms may carry it on top.
+pub const PARKED: &str = "parked";
+
+/// The most that a small form may send together with what it carries in [`PARKED`].
+pub const SMALL_FORM_AND_PARKED: usize = 512 * 1024;
+
+/// Marks a request that only shows a form again, filled, because its person had to sign in first: nothing is done.
+#[derive(Clone, Copy, Debug)]
+pub struct ShownAgain;
+
+/// What is said above a form that is shown again after signing in.
+pub const SIGNED_OUT: &str = "You were signed out. Nothing is saved yet; here is what you typed.";
 
 /// The most name and value pairs that are read.
 const MOST_PAIRS: usize = 2_000;
@@ -70,6 +82,7 @@ impl Typed {
 pub struct RawForm {
     pairs: Vec<(String, Typed)>,
     trouble: Option<(StatusCode, &'static str)>,
+    shown_again: bool,
 }
 
 impl RawForm {
@@ -90,9 +103,24 @@ impl RawForm {
         form
     }
 
-    /// A form of these names and values.
-    pub fn of_pairs(pairs: Vec<(String, String)>) -> Self {
-        Self { pairs: pairs.into_iter().map(|(name, text)| (name, Typed::of(text))).collect(), trouble: None }
+    /// The same form with other names and values.
+    pub fn with_pairs(self, pairs: Vec<(String, String)>) -> Self {
+        Self { pairs: pairs.into_iter().map(|(name, text)| (name, Typed::of(text))).collect(), ..self }
+    }
+
+    /// What is wrong with the body as a whole.
+    fn broken(status: StatusCode, sentence: &'static str) -> Self {
+        Self { trouble: Some((status, sentence)), ..Self::default() }
+    }
+
+    /// Whether it arrived whole.
+    pub(super) fn is_whole(&self) -> bool {
+        self.trouble.is_none()
+    }
+
+    /// How many bytes its names and values have, those of one name left out.
+    pub(super) fn size_without(&self, left_out: &str) -> usize {
+        self.pairs().filter(|(name, _)| *name != left_out).map(|(name, value)| name.len() + value.len()).sum()
     }
 
     /// The first value of a name; empty if there is none.
@@ -130,33 +158,44 @@ impl<S: Send + Sync> FromRequest<S> for RawForm {
     type Rejection = Infallible;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Infallible> {
+        let shown_again = request.extensions().get::<ShownAgain>().is_some();
+        let form = match request.extensions().get::<SmallForm>() {
+            Some(SmallForm) => small(Self::receive(request, SMALL_FORM_AND_PARKED).await),
+            None => Self::receive(request, LARGEST_FORM).await,
+        };
+        Ok(Self { shown_again, ..form })
+    }
+}
+
+const TOO_LONG: &str =
+    "That is more text than this form takes. Go back in your browser, shorten it, and send it again.";
+
+fn small(form: RawForm) -> RawForm {
+    if form.size_without(PARKED) > SMALL_FORM {
+        return RawForm::broken(StatusCode::PAYLOAD_TOO_LARGE, TOO_LONG);
+    }
+    form
+}
+
+impl RawForm {
+    /// Reads a request's body, at most so many bytes of it.
+    pub(super) async fn receive(request: Request, most: usize) -> Self {
         let media = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
         let urlencoded =
             media.split(';').next().unwrap_or("").trim().eq_ignore_ascii_case("application/x-www-form-urlencoded");
         if !media.is_empty() && !urlencoded {
-            let trouble =
-                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "This form arrived in a shape that is not understood here.");
-            return Ok(Self { pairs: Vec::new(), trouble: Some(trouble) });
+            return Self::broken(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "This form arrived in a shape that is not understood here.",
+            );
         }
-        let most = request.extensions().get::<SmallForm>().map_or(LARGEST_FORM, |_| SMALL_FORM);
-        Ok(collect(request.into_body(), most).await)
-    }
-}
-
-async fn collect(body: Body, most: usize) -> RawForm {
-    match Limited::new(body, most).collect().await {
-        Ok(bytes) => RawForm::read(&bytes.to_bytes()),
-        Err(error) if is_too_long(error.as_ref()) => RawForm {
-            pairs: Vec::new(),
-            trouble: Some((
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "That is more text than this form takes. Go back in your browser, shorten it, and send it again.",
-            )),
-        },
-        Err(_) => RawForm {
-            pairs: Vec::new(),
-            trouble: Some((StatusCode::BAD_REQUEST, "The form broke off before it had arrived whole. Send it again.")),
-        },
+        match Limited::new(request.into_body(), most).collect().await {
+            Ok(bytes) => Self::read(&bytes.to_bytes()),
+            Err(error) if is_too_long(error.as_ref()) => Self::broken(StatusCode::PAYLOAD_TOO_LARGE, TOO_LONG),
+            Err(_) => {
+                Self::broken(StatusCode::BAD_REQUEST, "The form broke off before it had arrived whole. Send it again.")
+            }
+        }
     }
 }
 
@@ -201,6 +240,7 @@ pub struct FieldError {
 pub struct Errors {
     list: Vec<FieldError>,
     status: Option<StatusCode>,
+    notice: Option<&'static str>,
 }
 
 impl Errors {
@@ -209,14 +249,23 @@ impl Errors {
         Self::default()
     }
 
-    /// Begins with what was wrong with the form as a whole.
+    /// Begins with what was wrong with the form as a whole. A form that is only shown again has a notice instead, and
+    /// nothing is wrong with it until its person sends it.
     pub fn of_form(form: &RawForm) -> Self {
         match form.trouble {
-            Some((status, text)) => {
-                Self { list: vec![FieldError { id: String::new(), text: text.to_owned() }], status: Some(status) }
-            }
+            _ if form.shown_again => Self { notice: Some(SIGNED_OUT), status: Some(StatusCode::OK), ..Self::default() },
+            Some((status, text)) => Self {
+                list: vec![FieldError { id: String::new(), text: text.to_owned() }],
+                status: Some(status),
+                notice: None,
+            },
             None => Self::default(),
         }
+    }
+
+    /// Why a form is shown again with which nothing is wrong.
+    pub fn notice(&self) -> Option<&'static str> {
+        self.notice
     }
 
     /// The form's key belongs to other words: what was typed is shown again, with status 409 and a fresh key.
@@ -224,14 +273,19 @@ impl Errors {
         let text = "This form was sent before with other words. Here is what you typed: press once more to save it as \
                     well.";
         let list = vec![FieldError { id: String::new(), text: text.to_owned() }];
-        Self { list, status: Some(StatusCode::CONFLICT) }
+        Self { list, status: Some(StatusCode::CONFLICT), notice: None }
     }
 
     /// Adds an error. The first one of a control stands.
     pub fn add(&mut self, id: &str, text: impl Into<String>) {
-        if self.of(id).is_none() || id.is_empty() {
+        if self.notice.is_none() && (self.of(id).is_none() || id.is_empty()) {
             self.list.push(FieldError { id: id.to_owned(), text: text.into() });
         }
+    }
+
+    /// Puts the errors into the order of the form's controls; those of no control stay in front.
+    pub fn order(&mut self, controls: &[&str]) {
+        self.list.sort_by_key(|error| controls.iter().position(|id| *id == error.id).map_or(0, |at| at + 1));
     }
 
     /// Takes a parsed value, or its error for the control `id`.
@@ -259,9 +313,9 @@ impl Errors {
         &self.list
     }
 
-    /// Whether nothing is wrong.
+    /// Whether nothing is wrong, and the form may be taken.
     pub fn is_empty(&self) -> bool {
-        self.list.is_empty()
+        self.list.is_empty() && self.notice.is_none()
     }
 
     /// The status of the answer that shows the form again: 413, 415 or 400 where the body was at fault, 409 where

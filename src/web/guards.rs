@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::error::HtmlError;
+use super::parked;
 use super::reply::see_other;
 use super::session::{Auth, Member};
 use super::visit::Visit;
@@ -73,7 +74,8 @@ pub async fn members_only(auth: Auth, request: Request, next: Next) -> Response 
         };
     }
     match accounts::any(&auth.backend.app.db).await {
-        Ok(true) => to_sign_in(&request),
+        Ok(true) if is_a_form(&request) => parked::turn_away(&auth.backend.app, request).await,
+        Ok(true) => to_sign_in(&request, false),
         Ok(false) => see_other("/setup"),
         Err(error) => HtmlError::from(error).into_response(),
     }
@@ -82,20 +84,35 @@ pub async fn members_only(auth: Auth, request: Request, next: Next) -> Response 
 /// Where somebody learns that they were signed out.
 pub const SIGNED_OUT: &str = "/signed-out";
 
-fn to_sign_in(request: &Request) -> Response {
+/// Whether somebody's form was turned away; leaving is none that anybody typed.
+fn is_a_form(request: &Request) -> bool {
+    *request.method() == Method::POST && request.uri().path() != "/sign-out"
+}
+
+/// Where somebody was: the page itself, or the one that holds the form.
+pub(super) fn page_of(request: &Request) -> Option<String> {
     let asked = |name| request.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    let is_part = request.extensions().get::<Visit>().is_some_and(|visit| visit.wants_part);
     let back = match *request.method() {
-        Method::GET | Method::HEAD if !is_part => request.uri().path_and_query().map(|path| path.as_str().to_owned()),
-        _ if is_part => asked("hx-current-url").and_then(path_of),
+        Method::GET | Method::HEAD if !is_part(request) => {
+            request.uri().path_and_query().map(|path| path.as_str().to_owned())
+        }
+        _ if is_part(request) => asked("hx-current-url").and_then(path_of),
         _ => asked("referer").and_then(path_of),
     };
-    let mut target = match back.as_deref().and_then(own_path) {
+    back.filter(|path| own_path(path).is_some())
+}
+
+fn is_part(request: &Request) -> bool {
+    request.extensions().get::<Visit>().is_some_and(|visit| visit.wants_part)
+}
+
+/// The way to the sign-in page, which leads back; `unsaved` if a form could not be taken along.
+pub(super) fn to_sign_in(request: &Request, unsaved: bool) -> Response {
+    let mut target = match page_of(request).as_deref() {
         Some("/") | None => "/sign-in".to_owned(),
         Some(path) => format!("/sign-in?next={}", utf8_percent_encode(path, QUERY_VALUE)),
     };
-    if *request.method() == Method::POST && request.uri().path() != "/sign-out" {
-        // Somebody's form was turned away: the page says so.
+    if unsaved {
         target.push(if target.contains('?') { '&' } else { '?' });
         target.push_str("unsaved=1");
     }
@@ -104,7 +121,7 @@ fn to_sign_in(request: &Request) -> Response {
 
 /// Leads somewhere else: a browser by a redirect, htmx by its own header.
 fn to(request: &Request, target: &str) -> Response {
-    if request.extensions().get::<Visit>().is_some_and(|visit| visit.wants_part) {
+    if is_part(request) {
         return (StatusCode::UNAUTHORIZED, [("hx-redirect", target)], super::error::Plain, ()).into_response();
     }
     see_other(target)

@@ -6,8 +6,6 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
-use time::Duration;
-use tower_sessions::cookie::{Cookie, SameSite};
 
 use crate::app::App;
 use crate::commands::accounts::ADDRESS_TAKEN;
@@ -19,6 +17,7 @@ use crate::passwords::Password;
 use crate::store::invitations::Invitation;
 
 use super::account::{ZONES, Zones, throttled};
+use super::cookies;
 use super::error::HtmlError;
 use super::forms::{Errors, RawForm};
 use super::invitations::a_role;
@@ -32,7 +31,7 @@ use super::visit::Visit;
 const ACCEPT: &str = "/invitations/accept";
 
 /// How long the cookie lives.
-const KEPT: Duration = Duration::hours(1);
+const KEPT: i64 = 60 * 60;
 
 /// The longest token that is carried on; ours have 27 characters.
 const LONGEST: usize = 64;
@@ -44,7 +43,7 @@ pub async fn open(State(app): State<App>, token: Result<Path<String>, PathReject
     let is_one =
         token.len() <= LONGEST && token.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
     let token = if is_one { token } else { "-".to_owned() };
-    with_cookie(&app, see_other(ACCEPT), token, KEPT)
+    with_cookie(&app, see_other(ACCEPT), &token, KEPT)
 }
 
 /// `GET /invitations/accept`
@@ -82,7 +81,7 @@ pub async fn accept(
     match commands::accept(&app, visit.network(), &token, new).await {
         Ok(account) => {
             session::sign_in(&mut auth, &visit, account).await?;
-            Ok(with_cookie(&app, see_other("/"), String::new(), Duration::ZERO))
+            Ok(with_cookie(&app, see_other("/"), "", 0))
         }
         Err(Error::NotFound) => Ok(dead()),
         Err(Error::Refused(refusal)) if refusal.0 == ADDRESS_TAKEN => {
@@ -165,32 +164,16 @@ fn someone_is_here(member: &session::Member) -> Response {
     )
 }
 
-/// The cookie's name: over HTTPS one that browsers take over HTTPS alone.
-fn cookie_name(app: &App) -> &'static str {
-    if is_https(app) { "__Secure-lifeops-invitation" } else { "lifeops-invitation" }
-}
-
-fn is_https(app: &App) -> bool {
-    app.settings.base_url.as_ref().is_some_and(|base| base.is_https())
-}
+/// What the cookie is about that carries an invitation's token.
+const COOKIE: &str = "invitation";
 
 /// The token that the browser carries; nothing that opens anything if it carries none.
 fn token(app: &App, headers: &HeaderMap) -> String {
-    let name = cookie_name(app);
-    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let mut all = lines.flat_map(Cookie::split_parse).flatten();
-    all.find(|cookie| cookie.name() == name).map(|cookie| cookie.value().to_owned()).unwrap_or_default()
+    cookies::read(headers, &cookies::name(app, COOKIE)).unwrap_or_default()
 }
 
-fn with_cookie(app: &App, mut response: Response, token: String, kept: Duration) -> Response {
-    let cookie = Cookie::build((cookie_name(app), token))
-        .path("/invitations")
-        .http_only(true)
-        .same_site(SameSite::Lax)
-        .secure(is_https(app))
-        .max_age(kept)
-        .build();
-    if let Ok(line) = HeaderValue::from_str(&cookie.to_string()) {
+fn with_cookie(app: &App, mut response: Response, token: &str, seconds: i64) -> Response {
+    if let Ok(line) = cookies::line(app, COOKIE, token, seconds) {
         response.headers_mut().append(header::SET_COOKIE, line);
     }
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -20,10 +20,12 @@ use crate::app::App;
 pub mod about;
 pub mod account;
 pub mod acts;
+mod arrival;
 pub mod assets;
 pub mod client;
 pub mod conflict;
 mod connections;
+pub mod cookies;
 pub mod csrf;
 pub mod drain;
 pub mod editing;
@@ -49,6 +51,7 @@ pub mod moments;
 pub mod news;
 pub mod notes;
 pub mod page;
+pub mod parked;
 pub mod paths;
 pub mod qr;
 pub mod record;
@@ -56,11 +59,15 @@ pub mod record_form;
 pub mod records;
 pub mod register;
 pub mod reply;
+pub mod reset;
 pub mod routes;
+pub mod second_factor;
+pub mod security;
 pub mod session;
 pub mod setup;
 pub mod sight;
 pub mod sign_in;
+pub mod sign_in_code;
 pub mod start;
 pub mod story;
 pub mod telling;
@@ -80,6 +87,7 @@ pub fn router(app: App) -> Router {
     pages
         .fallback(error::nothing_here)
         .layer(Extension(weighing::Scales::default()))
+        .layer(Extension(weighing::StrangersScales::default()))
         .layer(from_fn(session::recognise))
         .layer(session::layer(&app))
         .layer(from_fn(session::remember))

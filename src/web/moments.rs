@@ -53,11 +53,13 @@ impl Moment {
         Self { iso: iso(at), words }
     }
 
-    /// The day on which something was recorded, if that says more than when it happened.
-    pub fn written_down(at: Instant, occurred: Occurred, zone: &TimeZone) -> Option<Self> {
-        let day = at.local(zone).date();
-        let same = occurred.precision() >= Precision::Day && occurred.first_moment().date() == day;
-        (!same).then(|| Self::day(at, zone, Some(occurred.year())))
+    /// The day on which something was recorded, if that says more than when it happened. It does not where it was the same
+    /// day for whoever wrote it, in the zone `written_in`, or is for whoever reads it.
+    pub fn written_down(at: Instant, occurred: Occurred, zone: &TimeZone, written_in: Option<&str>) -> Option<Self> {
+        let same = |zone: &TimeZone| occurred.first_moment().date() == at.local(zone).date();
+        let there = written_in.and_then(|name| TimeZone::get(name).ok());
+        let told = occurred.precision() >= Precision::Day && (same(zone) || there.as_ref().is_some_and(same));
+        (!told).then(|| Self::day(at, zone, Some(occurred.year())))
     }
 
     /// Day and time at which something was recorded, where the member lives.

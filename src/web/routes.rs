@@ -10,8 +10,9 @@ use super::forms::SmallForm;
 use super::guards;
 pub use super::guards::Access;
 use super::{
-    about, account, acts, assets, editing, hand_over, health, history, household, household_log, invitations, joining,
-    leaving, members, news, notes, record, records, register, setup, sign_in, start, timeline, weighing,
+    about, account, acts, arrival, assets, editing, hand_over, health, history, household, household_log, invitations,
+    joining, leaving, members, news, notes, record, records, register, reset, second_factor, security, setup, sign_in,
+    sign_in_code, start, timeline, weighing,
 };
 use crate::app::App;
 
@@ -39,14 +40,28 @@ pub fn all() -> Routes {
         .post("/register", Public, register::register)
         .get("/sign-in", Public, sign_in::show)
         .post("/sign-in", Public, sign_in::sign_in)
+        .get("/sign-in/code", Public, sign_in_code::show)
+        .post("/sign-in/code", Public, sign_in_code::check)
         .post("/sign-out", Member, sign_in::sign_out)
+        .get("/reset", Public, reset::show)
+        .post("/reset", Public, reset::set_password)
+        .get("/reset/{token}", Public, reset::open)
         .get("/account", Member, account::show)
         .post("/account/name", Member, account::rename)
         .post("/account/email", Member, account::change_email)
         .post("/account/zone", Member, account::set_zone)
-        .post("/account/password", Member, account::change_password)
-        .post("/account/sessions/sign-out", Member, account::sign_out_session)
-        .post("/account/sessions/sign-out-others", Member, account::sign_out_others)
+        .post("/account/visibility", Member, account::set_visibility)
+        .post("/account/told", Member, arrival::told)
+        .get("/account/security", Member, security::show)
+        .post("/account/password", Member, security::change_password)
+        .post("/account/sessions/sign-out", Member, security::sign_out_session)
+        .post("/account/sessions/sign-out-others", Member, security::sign_out_others)
+        .get("/account/second-factor", Member, second_factor::show)
+        .post("/account/second-factor", Member, second_factor::turn_on)
+        .get("/account/second-factor/codes", Member, second_factor::ask_codes)
+        .post("/account/second-factor/codes", Member, second_factor::renew_codes)
+        .get("/account/second-factor/turn-off", Member, second_factor::ask_turn_off)
+        .post("/account/second-factor/turn-off", Member, second_factor::turn_off)
         .get("/", Member, start::show)
         .post("/notes", Member, start::add_note)
         .post("/seen", Member, news::seen)
@@ -148,11 +163,29 @@ impl Routes {
                 handler.route_layer(from_fn(weighing::weigh)).route_layer(from_fn(guards::members_only))
             }
             Access::Member => handler.route_layer(from_fn(guards::members_only)),
-            Access::Public | Access::Setup => handler.layer(Extension(SmallForm)),
+            Access::Public | Access::Setup if method == "POST" => {
+                handler.layer(Extension(SmallForm)).route_layer(from_fn(weighing::weigh_strangers))
+            }
+            Access::Public | Access::Setup => handler,
         };
         self.table.push(Route { method, path, access });
         self.pages = self.pages.route(path, guarded);
         self
+    }
+
+    /// Whether a path is that of a page.
+    pub(super) fn has_page(&self, path: &str) -> bool {
+        let fits = |pattern: &str| {
+            let (mut wanted, mut given) = (pattern.split('/'), path.split('/'));
+            loop {
+                match (wanted.next(), given.next()) {
+                    (None, None) => return true,
+                    (Some(part), Some(found)) if part == found || (part.starts_with('{') && !found.is_empty()) => {}
+                    _ => return false,
+                }
+            }
+        };
+        self.table.iter().any(|route| route.method == "GET" && fits(route.path))
     }
 
     /// The routes that read the session, and those that do not.

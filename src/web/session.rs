@@ -13,9 +13,11 @@ use sha2::{Digest, Sha256};
 use tower_sessions::cookie::SameSite;
 use tower_sessions::{Expiry, SessionManagerLayer};
 
+use super::cookies;
 use super::page::Who;
 use super::visit::Visit;
 use crate::app::App;
+use crate::commands::devices;
 use crate::domain::access::{Actor, Role, Via};
 use crate::domain::ids::AccountId;
 use crate::domain::instant::Instant;
@@ -117,7 +119,7 @@ pub struct Backend {
 
 impl AuthnBackend for Backend {
     type User = Member;
-    /// An account whose password was already checked, by [`crate::commands::accounts::check`].
+    /// An account whose password was already checked, by [`crate::commands::proof::check_from`].
     type Credentials = AccountId;
     type Error = Error;
 
@@ -143,17 +145,13 @@ pub fn layer(app: &App) -> AuthManagerLayer<Backend, Sessions> {
         .with_path("/")
         .with_http_only(true)
         .with_same_site(SameSite::Lax)
-        .with_secure(is_https(app))
+        .with_secure(cookies::is_https(app))
         .with_expiry(Expiry::OnInactivity(longest));
     AuthManagerLayerBuilder::new(Backend { app: app.clone() }, manager).build()
 }
 
-fn is_https(app: &App) -> bool {
-    app.settings.base_url.as_ref().is_some_and(|base| base.is_https())
-}
-
 fn cookie_name(app: &App) -> &'static str {
-    if is_https(app) { "__Host-lifeops" } else { "lifeops" }
+    if cookies::is_https(app) { "__Host-lifeops" } else { "lifeops" }
 }
 
 /// Notes who is signed in, or that whoever was may no longer be here, and writes "last used" now and then, beside the
@@ -186,7 +184,8 @@ async fn touch(auth: &Auth, visit: &Visit) {
     });
 }
 
-/// Signs an account in on this device, under a session id that nobody knew before.
+/// Signs an account in on this device, under a session id that nobody knew before; from now on the device is known. Whoever
+/// calls this has made sure of everything that the account asks for: [`super::arrival`] does, after a password.
 pub async fn sign_in(auth: &mut Auth, visit: &Visit, account: AccountId) -> Result<()> {
     let Some(member) = auth.backend.get_user(&account).await? else {
         return Err(Error::Forbidden("This account is disabled. Ask an owner of the household.".to_owned()));
@@ -203,7 +202,11 @@ pub async fn sign_in(auth: &mut Auth, visit: &Visit, account: AccountId) -> Resu
         address: visit.address.to_string(),
     };
     auth.session.insert(sessions::OPENED, opened).await.map_err(Error::internal)?;
-    auth.login(&member).await.map_err(Error::internal)
+    auth.login(&member).await.map_err(Error::internal)?;
+    let app = &auth.backend.app;
+    let device = devices::remember(app, visit.device_digest, account).await?;
+    visit.sets_device_cookie(cookies::line(app, "device", &device, devices::KNOWN)?);
+    Ok(())
 }
 
 /// Signs this device out: the session is gone from the database before the answer leaves.
@@ -255,6 +258,9 @@ pub async fn sweep(app: App) {
         }
         if let Err(error) = crate::store::attempts::sweep(&app.db, app.clock.now()).await {
             tracing::warn!(%error, "old tries were not swept out");
+        }
+        if let Err(error) = crate::store::devices::sweep(&app.db, app.clock.now()).await {
+            tracing::warn!(%error, "devices that are known no longer were not swept out");
         }
     }
 }

@@ -8,6 +8,7 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::account::{NewHouseholdForm, ZONES, Zones};
+use super::arrival::{self, Going};
 use super::error::HtmlError;
 use super::forms::{Errors, RawForm};
 use super::page::Frame;
@@ -16,6 +17,7 @@ use super::session::{self, Auth};
 use super::visit::Visit;
 use crate::app::App;
 use crate::commands::accounts::{self, SetUp};
+use crate::commands::proof;
 use crate::error::Error;
 
 /// The one-time code of an installation.
@@ -68,11 +70,8 @@ async fn second_click(app: &App, mut auth: Auth, visit: &Visit, raw: &RawForm) -
     if auth.user.is_some() {
         return Ok(see_other("/"));
     }
-    match accounts::check(app, visit.network(), &raw.text("email"), &raw.text("password")).await {
-        Ok(account) => {
-            session::sign_in(&mut auth, visit, account).await?;
-            Ok(see_other("/"))
-        }
+    match proof::check_from(app, &visit.caller(), &raw.text("email"), &raw.text("password")).await {
+        Ok(account) => arrival::after_password(app, &mut auth, visit, account, Going::default()).await,
         Err(Error::Refused(_)) => Ok(see_other("/sign-in")),
         Err(error) => Err(error.into()),
     }

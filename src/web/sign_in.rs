@@ -7,6 +7,7 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::account::throttled;
+use super::arrival::{self, Going};
 use super::error::HtmlError;
 use super::forms::{Errors, RawForm};
 use super::guards::own_path;
@@ -15,7 +16,7 @@ use super::reply::{page_with, see_other};
 use super::session::{self, Auth};
 use super::visit::Visit;
 use crate::app::App;
-use crate::commands::accounts;
+use crate::commands::proof;
 use crate::config::Registration;
 use crate::error::Error;
 
@@ -27,6 +28,20 @@ pub struct Asked {
     /// Whether a form was turned away because its session had ended.
     #[serde(default)]
     unsaved: String,
+    /// What was just done.
+    #[serde(default)]
+    done: String,
+}
+
+/// What happened before, if it must be said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// Nothing, or a form was turned away and is taken along.
+    Nothing,
+    /// A form was turned away that could not be taken along.
+    FormLost,
+    /// A new password was set.
+    NewPassword,
 }
 
 /// `GET /sign-in`
@@ -37,7 +52,12 @@ pub async fn show(State(app): State<App>, auth: Auth, Query(asked): Query<Asked>
     if !crate::store::accounts::any(&app.db).await? {
         return Ok(see_other("/setup"));
     }
-    Ok(shown(&app, "", &asked.next, !asked.unsaved.is_empty(), &Errors::none()))
+    let before = match asked.done.as_str() {
+        "password" => Before::NewPassword,
+        _ if asked.unsaved.is_empty() => Before::Nothing,
+        _ => Before::FormLost,
+    };
+    Ok(page(&app, "", &Going { next: asked.next, parked: String::new() }, before, &Errors::none()))
 }
 
 /// `POST /sign-in`
@@ -47,7 +67,7 @@ pub async fn sign_in(
     visit: Visit,
     raw: RawForm,
 ) -> Result<Response, HtmlError> {
-    let (email, next) = (raw.text("email"), raw.text("next"));
+    let (email, going) = (raw.text("email"), Going::of(&raw));
     let mut errors = Errors::of_form(&raw);
     if raw.get("email").is_blank() {
         errors.add("email", "Enter your email address");
@@ -56,20 +76,17 @@ pub async fn sign_in(
         errors.add("password", "Enter your password");
     }
     if !errors.is_empty() {
-        return Ok(shown(&app, &email, &next, false, &errors));
+        return Ok(page(&app, &email, &going, Before::Nothing, &errors));
     }
-    match accounts::check(&app, visit.network(), &email, &raw.text("password")).await {
-        Ok(account) => {
-            session::sign_in(&mut auth, &visit, account).await?;
-            Ok(see_other(own_path(&next).unwrap_or("/")))
-        }
+    match proof::check_from(&app, &visit.caller(), &email, &raw.text("password")).await {
+        Ok(account) => arrival::after_password(&app, &mut auth, &visit, account, going).await,
         Err(Error::Refused(refusal)) => {
             errors.add("email", refusal.0);
-            Ok(shown(&app, &email, &next, false, &errors))
+            Ok(page(&app, &email, &going, Before::Nothing, &errors))
         }
         Err(Error::Throttled { seconds, sentence }) => {
             errors.add("", sentence);
-            Ok(throttled(shown(&app, &email, &next, false, &errors), seconds))
+            Ok(throttled(page(&app, &email, &going, Before::Nothing, &errors), seconds))
         }
         Err(error) => Err(error.into()),
     }
@@ -83,14 +100,16 @@ pub async fn sign_out(mut auth: Auth) -> Result<Response, HtmlError> {
     Ok(response)
 }
 
-fn shown(app: &App, email: &str, next: &str, unsaved: bool, errors: &Errors) -> Response {
+/// The page, and where it leads.
+pub(super) fn page(app: &App, email: &str, going: &Going, before: Before, errors: &Errors) -> Response {
     let frame = Frame::public("Sign in").wrong(!errors.is_empty());
     let sheet = SignInPage {
         frame,
         email,
         errors,
-        unsaved,
-        next: own_path(next).filter(|path| *path != "/"),
+        going,
+        unsaved: before == Before::FormLost,
+        new_password: before == Before::NewPassword,
         idle: days(app.settings.session_idle.as_secs()),
         open: app.settings.registration == Registration::Open,
     };
@@ -112,8 +131,9 @@ struct SignInPage<'a> {
     frame: Frame,
     email: &'a str,
     errors: &'a Errors,
+    going: &'a Going,
     unsaved: bool,
-    next: Option<&'a str>,
+    new_password: bool,
     idle: String,
     open: bool,
 }

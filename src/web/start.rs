@@ -64,6 +64,7 @@ pub async fn add_note(State(app): State<App>, Me(me): Me, form: RawForm) -> Resu
     if record.is_none() {
         errors.add("note-record", "Choose the record that it belongs to");
     }
+    errors.order(&["note-text", "note-record", "note-on"]);
     let key = errors.key(&form);
     let (Some(note), Some(record), true) = (note, record, errors.is_empty()) else {
         return start_page(&app, &me, QuickNote::typed(&form, key), errors, None).await;

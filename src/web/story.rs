@@ -202,7 +202,7 @@ impl Teller<'_> {
             undone: entry.retracted.is_some(),
             amount: None,
             by: String::new(),
-            recorded: Moment::written_down(entry.recorded, entry.occurred, self.zone),
+            recorded: Moment::written_down(entry.recorded, entry.occurred, self.zone, entry.actor_zone.as_deref()),
             marks: Vec::new(),
             acts: Vec::new(),
             changes: Vec::new(),

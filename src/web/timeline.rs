@@ -43,10 +43,7 @@ pub async fn show(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
         let after = timeline::anything_after(&app.db, &me.actor, &end).await?;
         found.newer = after.then_some(Cursor::After(end));
     }
-    let years = match order {
-        Order::Happened => timeline::years(&app.db, &me.actor).await?,
-        Order::Recorded => Vec::new(),
-    };
+    let years = std::mem::take(&mut found.years);
     let months = months(&found, order, &zone);
     let current = found.happenings.first().map(|first| i64::from(first.occurred.year()));
     let who = Who::of(&me);
@@ -298,7 +295,7 @@ fn day(happening: &Happening, order: Order, zone: &TimeZone) -> Option<(&'static
 
 fn beside(happening: &Happening, order: Order, zone: &TimeZone) -> Vec<(&'static str, Moment)> {
     let occurred = happening.occurred;
-    let other_day = Moment::written_down(happening.recorded, occurred, zone);
+    let other_day = Moment::written_down(happening.recorded, occurred, zone, happening.actor_zone.as_deref());
     let mut beside = Vec::new();
     match order {
         Order::Happened => {

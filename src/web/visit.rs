@@ -8,15 +8,18 @@ use std::time::Instant as Stopwatch;
 
 use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, Method};
+use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use uuid::Uuid;
 
 use super::client;
+use super::cookies;
 use super::reply::Hx;
 use super::session::Member;
 use crate::app::App;
+use crate::commands::devices;
+use crate::commands::proof::Caller;
 use crate::domain::instant::Instant;
 
 /// The header that carries a request's id back to whoever reports a problem.
@@ -35,6 +38,9 @@ pub struct Visit {
     pub at: Instant,
     /// Whether htmx asks for a fragment (and does not repair its history).
     pub wants_part: bool,
+    /// The digest of what the browser's device cookie holds, if it has one.
+    pub device_digest: Option<[u8; 32]>,
+    device_cookie: Arc<OnceLock<HeaderValue>>,
     member: Arc<OnceLock<Arc<Member>>>,
     shut_out: Arc<OnceLock<()>>,
 }
@@ -58,6 +64,21 @@ impl Visit {
     /// Notes that the session's member may no longer be here.
     pub(super) fn is_shut_out(&self) {
         self.shut_out.get_or_init(|| ());
+    }
+
+    /// Who has a password or a code looked at with this request.
+    pub fn caller(&self) -> Caller {
+        Caller { network: self.network(), device: self.device_digest }
+    }
+
+    /// The same visit by somebody who signed in with it.
+    pub(super) fn now_by(&self, member: Member) -> Self {
+        Self { member: Arc::new(OnceLock::from(Arc::new(member))), ..self.clone() }
+    }
+
+    /// The device cookie that the answer sets; the first one counts.
+    pub(super) fn sets_device_cookie(&self, line: HeaderValue) {
+        self.device_cookie.get_or_init(|| line);
     }
 
     /// Notes who is signed in; the first word counts.
@@ -86,9 +107,13 @@ pub async fn observe(State(app): State<App>, mut request: Request, next: Next) -
     let id = visit.id.clone();
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned();
+    let device_cookie = Arc::clone(&visit.device_cookie);
     request.extensions_mut().insert(visit);
     let mut response = next.run(request).await;
     log(&id, &method, &route, &response, started);
+    if let Some(line) = device_cookie.get() {
+        response.headers_mut().append(header::SET_COOKIE, line.clone());
+    }
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
@@ -106,6 +131,8 @@ fn visit(app: &App, request: &Request) -> Visit {
         device: client::device(request.headers()),
         at: app.clock.now(),
         wants_part: Hx::of(request.headers()).wants_part(),
+        device_digest: cookies::read(request.headers(), &cookies::name(app, "device")).map(|v| devices::digest(&v)),
+        device_cookie: Arc::default(),
         member: Arc::default(),
         shut_out: Arc::default(),
     }

@@ -14,7 +14,7 @@ use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::error::HtmlError;
-use super::forms::LARGEST_FORM;
+use super::forms::{LARGEST_FORM, SMALL_FORM, SMALL_FORM_AND_PARKED};
 use crate::error::Error;
 
 /// The unit of weight, in bytes.
@@ -37,10 +37,45 @@ impl Default for Scales {
     }
 }
 
+/// The scales of forms whose senders are not signed in: those of signing in that carry another form, and those that are
+/// turned away. They are apart, so that strangers take no room from members.
+#[derive(Clone, Debug, Default)]
+pub struct StrangersScales(Scales);
+
+impl StrangersScales {
+    /// Room for a form of at most so many bytes, once there is some; nothing after a while.
+    pub(super) async fn room(self, headers: &HeaderMap, most: usize) -> Option<OwnedSemaphorePermit> {
+        self.0.room(weight(headers, most)).await
+    }
+}
+
+impl Scales {
+    async fn room(self, weight: u32) -> Option<OwnedSemaphorePermit> {
+        tokio::time::timeout(WAITING, self.0.acquire_many_owned(weight)).await.ok()?.ok()
+    }
+}
+
 /// Lets a form through once there is room for it. The room is given back when its answer has been read.
 pub async fn weigh(Extension(scales): Extension<Scales>, request: Request, next: Next) -> Response {
-    let weight = weight(request.headers());
-    let Ok(Ok(room)) = tokio::time::timeout(WAITING, scales.0.acquire_many_owned(weight)).await else {
+    let weight = weight(request.headers(), LARGEST_FORM);
+    pass(scales, weight, request, next).await
+}
+
+/// The same for a form of somebody who is not signed in. A small one, as nearly all are, waits for nobody.
+pub async fn weigh_strangers(
+    Extension(StrangersScales(scales)): Extension<StrangersScales>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let weight = weight(request.headers(), SMALL_FORM_AND_PARKED);
+    if weight as usize * UNIT <= SMALL_FORM {
+        return next.run(request).await;
+    }
+    pass(scales, weight, request, next).await
+}
+
+async fn pass(scales: Scales, weight: u32, request: Request, next: Next) -> Response {
+    let Some(room) = scales.room(weight).await else {
         let sentence = "Too many long texts arrive at once. Nothing was saved. Send the form again in a minute.";
         return HtmlError::from(Error::Unavailable(sentence.to_owned())).into_response();
     };
@@ -48,13 +83,14 @@ pub async fn weigh(Extension(scales): Extension<Scales>, request: Request, next:
 }
 
 /// In units. A form that does not say how long it is counts as the largest. What it says is so: the server reads no more.
-fn weight(headers: &HeaderMap) -> u32 {
+fn weight(headers: &HeaderMap, most: usize) -> u32 {
     let said = headers.get(header::CONTENT_LENGTH).filter(|_| !headers.contains_key(header::TRANSFER_ENCODING));
     let bytes: Option<usize> = said.and_then(|said| said.to_str().ok()).and_then(|said| said.parse().ok());
-    u32::try_from(bytes.unwrap_or(LARGEST_FORM).min(LARGEST_FORM).div_ceil(UNIT)).unwrap_or(1).max(1)
+    u32::try_from(bytes.unwrap_or(most).min(most).div_ceil(UNIT)).unwrap_or(1).max(1)
 }
 
-fn holding(body: Body, room: OwnedSemaphorePermit) -> Body {
+/// An answer's body that holds the room of its form until it has been read.
+pub(super) fn holding(body: Body, room: OwnedSemaphorePermit) -> Body {
     Body::new(body.map_frame(move |frame| {
         let _held = &room;
         frame
@@ -74,7 +110,7 @@ mod tests {
             if chunked {
                 headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
             }
-            weight(&headers)
+            weight(&headers, LARGEST_FORM)
         };
         assert_eq!(weighed(Some("0"), false), 1);
         assert_eq!(weighed(Some("65536"), false), 1);
@@ -82,5 +118,6 @@ mod tests {
         assert_eq!(weighed(Some("999999999999"), false), 96);
         assert_eq!(weighed(None, false), 96);
         assert_eq!(weighed(Some("1"), true), 96);
+        assert_eq!(weight(&HeaderMap::new(), SMALL_FORM_AND_PARKED), 8);
     }
 }

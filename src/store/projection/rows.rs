@@ -3,7 +3,7 @@
 use crate::domain::access::Visibility;
 use crate::domain::event::Event;
 use crate::domain::field::FieldValue;
-use crate::domain::ids::HouseholdId;
+use crate::domain::ids::{HouseholdId, MemberId};
 use crate::domain::record::FieldChange;
 use crate::domain::text::fold;
 use crate::error::{Error, Result};
@@ -11,7 +11,14 @@ use crate::store::db::{Tx, rows_of, sql};
 
 use super::View;
 
-pub(super) async fn write_view(tx: &mut Tx, household: HouseholdId, view: &View, new: bool) -> Result<()> {
+/// Writes a record's row. `by` is who did its latest event.
+pub(super) async fn write_view(
+    tx: &mut Tx,
+    household: HouseholdId,
+    view: &View,
+    by: Option<MemberId>,
+    new: bool,
+) -> Result<()> {
     let state = serde_json::to_string(&view.state).map_err(Error::internal)?;
     let summary = serde_json::to_string(&view.summary).map_err(Error::internal)?;
     if new {
@@ -38,12 +45,13 @@ pub(super) async fn write_view(tx: &mut Tx, household: HouseholdId, view: &View,
     let text = if new {
         "insert into record_view
              (household_id, id, version, position, owner_id, visibility, deleted, title, category, category_key, state,
-              summary, created_at, changed_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
+              summary, created_at, changed_at, last_by)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
     } else {
         "update record_view
          set version = $3, position = $4, owner_id = $5, visibility = $6, deleted = $7, title = $8, category = $9,
-             category_key = $10, state = $11, summary = $12, created_at = $13, changed_at = $14
+             category_key = $10, state = $11, summary = $12, created_at = $13, changed_at = $14,
+             last_by = $15
          where household_id = $1 and id = $2"
     };
     sql(text)
@@ -61,6 +69,7 @@ pub(super) async fn write_view(tx: &mut Tx, household: HouseholdId, view: &View,
         .bind(summary)
         .bind(view.created_at)
         .bind(view.changed_at)
+        .bind(by)
         .later(&mut *tx)
         .await?;
     Ok(())

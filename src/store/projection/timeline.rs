@@ -8,8 +8,10 @@ use uuid::Uuid;
 use crate::domain::event::{Event, Fact, Payload};
 use crate::domain::fold::Marks;
 use crate::domain::ids::{EventId, HouseholdId, RecordId};
+use crate::domain::record::FieldChange;
 use crate::domain::when::{Occurred, Precision};
 use crate::error::Result;
+use crate::store::changes;
 use crate::store::db::{Sql, Tx, sql};
 
 /// How many happenings by year; of unknown month first, then January to December.
@@ -36,7 +38,13 @@ impl Years {
 }
 
 /// Writes an event's own entry, and takes those out of the timeline whose words it replaces. `scope` is the record's.
-pub(super) async fn enter(tx: &mut Tx, event: &Event, fact: &Fact, scope: Option<Uuid>) -> Result<()> {
+pub(super) async fn enter(
+    tx: &mut Tx,
+    event: &Event,
+    fact: &Fact,
+    changes: &[FieldChange],
+    scope: Option<Uuid>,
+) -> Result<()> {
     let happening = match &fact.payload {
         Payload::RecordCreated(_) | Payload::RecordUpdated(_) | Payload::NoteAdded(_) => true,
         Payload::NoteCorrected(correction) => replace(tx, event, correction.note, scope).await?,
@@ -46,8 +54,8 @@ pub(super) async fn enter(tx: &mut Tx, event: &Event, fact: &Fact, scope: Option
     sql("
         insert into timeline_entry
             (household_id, record_id, version, position, event_id, kind, occurred_from, occurred_precision,
-             recorded_at, happening, scope)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)")
+             recorded_at, happening, scope, changes)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)")
     .bind(event.household)
     .bind(event.record)
     .bind(event.version)
@@ -59,6 +67,7 @@ pub(super) async fn enter(tx: &mut Tx, event: &Event, fact: &Fact, scope: Option
     .bind(event.recorded)
     .bind(happening)
     .bind(scope)
+    .bind(changes::write(changes)?)
     .later(&mut *tx)
     .await?;
     count(tx, event.household, scope, Years::one(event.occurred, 1)).await

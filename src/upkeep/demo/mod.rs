@@ -65,7 +65,8 @@ pub async fn fill(app: &App, password: &Password, progress: &(dyn Fn(u64, u64) +
     let mut arrivals = script.members.into_iter().peekable();
     for (done, scene) in (0_u64..).zip(&script.scenes) {
         while let Some(member) = arrivals.next_if(|member| member.joins <= scene.at) {
-            players.welcome(arrive(app, &script.household, &member, password, people.is_empty()).await?);
+            let arrived = arrive(app, &script.household, &member, password, people.is_empty()).await?;
+            players.welcome(member.name.as_str(), arrived);
             people.push(Person { name: member.name.to_string(), email: member.email, role: member.role });
         }
         players.play(scene).await.map_err(|error| match error {

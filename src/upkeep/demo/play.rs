@@ -17,7 +17,7 @@ use crate::store::views;
 /// The household as far as it has been played.
 pub(super) struct Player<'a> {
     app: &'a App,
-    members: Vec<Actor>,
+    members: Vec<(String, Actor)>,
     records: HashMap<&'static str, RecordId>,
     labels: HashMap<(&'static str, String), EventId>,
     /// What each record said before its last change: what somebody sees whose form was opened by then.
@@ -31,8 +31,8 @@ impl<'a> Player<'a> {
     }
 
     /// Somebody has joined.
-    pub(super) fn welcome(&mut self, member: Actor) {
-        self.members.push(member);
+    pub(super) fn welcome(&mut self, name: &str, member: Actor) {
+        self.members.push((name.to_owned(), member));
     }
 
     /// How many records have begun.
@@ -43,7 +43,8 @@ impl<'a> Player<'a> {
     /// Plays one entry.
     pub(super) async fn play(&mut self, scene: &Scene) -> Result<()> {
         let app = super::at(self.app, scene.at);
-        let actor = self.members.get(scene.who).ok_or_else(|| Error::internal("nobody of that name has joined"))?;
+        let absent = || Error::internal("nobody of that name has joined");
+        let (_, actor) = self.members.get(scene.who).ok_or_else(absent)?;
         let key = SubmissionKey::new();
         let written = if let Deed::Begin(new) = &scene.deed {
             let written = records::create(&app, actor, key, NewRecord::clone(new)).await?;
@@ -74,6 +75,10 @@ impl<'a> Player<'a> {
                 Deed::Restore(reason) => records::restore(&app, actor, key, record, reason.clone()).await?,
                 Deed::Share => records::share(&app, actor, key, record).await?,
                 Deed::Unshare => records::unshare(&app, actor, key, record).await?,
+                Deed::HandOver(name) => {
+                    let (_, to) = self.members.iter().find(|(known, _)| known == name).ok_or_else(absent)?;
+                    records::hand_over(&app, actor, key, record, to.member).await?
+                }
                 Deed::Undo(label, reason) => {
                     records::retract(&app, actor, key, record, named(label)?, reason.clone()).await?
                 }

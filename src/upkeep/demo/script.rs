@@ -107,6 +107,8 @@ pub(super) enum Deed {
     Share,
     /// Its owner alone sees it.
     Unshare,
+    /// The member of this name keeps it from then on.
+    HandOver(String),
     /// An earlier entry does not hold.
     Undo(String, Option<Reason>),
 }
@@ -246,6 +248,11 @@ impl Reading {
             when.not_after(now).map_err(|e| e.0)?;
         }
         let deed = sentence::deed(&head, &body, now)?;
+        if let Deed::HandOver(to) = &deed
+            && !self.members.iter().any(|member| member.name.as_str() == to)
+        {
+            return Err(format!("{to} is no member"));
+        }
         self.scenes.push(Scene {
             place: place.to_owned(),
             at,
@@ -369,6 +376,7 @@ mod tests {
             ("# a\n-1 03-14 Ana notes\n", "story.txt:2: Write what happened"),
             ("# a\n-1 03-14 Ana notes\n    In {soon}\n", "story.txt:2: “soon” is no distance in years"),
             ("# a\n-1 03-14 Ana notes\n    A\n-1 03-13 Ana notes\n    B\n", "story.txt:4: this was entered before"),
+            ("# a\n-1 03-14 Ana hands Ben\n", "story.txt:2: Ben is no member"),
             ("# a\n# a\n-1 03-14 Ana shares\n    now\n", "story.txt:3: nothing belongs below this"),
         ] {
             let said = read(text).unwrap_err();

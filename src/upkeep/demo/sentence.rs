@@ -109,7 +109,7 @@ pub(super) fn deed(head: &Head<'_>, body: &[String], now: DateTime) -> Result<De
         Ok(Deed::Change(Change { said, meaning, occurred, meanwhile: head.meanwhile }))
     };
     let nothing_below = |deed| if body.is_empty() { Ok(deed) } else { Err("nothing belongs below this".to_owned()) };
-    let takes_object = matches!(head.verb, "rewords" | "undoes");
+    let takes_object = matches!(head.verb, "rewords" | "undoes" | "hands");
     if let Some(object) = head.object.filter(|_| !takes_object) {
         return Err(format!("“{object}” is not understood"));
     }
@@ -123,6 +123,7 @@ pub(super) fn deed(head: &Head<'_>, body: &[String], now: DateTime) -> Result<De
         "restores" => Ok(Deed::Restore(reason()?)),
         "shares" => nothing_below(Deed::Share),
         "unshares" => nothing_below(Deed::Unshare),
+        "hands" => nothing_below(Deed::HandOver(object()?)),
         "undoes" => Ok(Deed::Undo(object()?, reason()?)),
         verb => Err(format!("“{verb}” is nothing that a member does")),
     }

@@ -6,12 +6,14 @@ use std::path::PathBuf;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::domain::access::Visibility;
 use crate::domain::chain::hex;
 use crate::domain::instant::Instant;
 use crate::error::{Error, Result};
 use crate::store::copying::{self, Account};
 use crate::store::db::{Db, Tx};
 use crate::store::ledger::{self, Head};
+use crate::store::resets::Untold;
 use crate::store::{compare, streams};
 use crate::upkeep::rebuild;
 
@@ -70,6 +72,9 @@ async fn copy(tx: &mut Tx, there: &mut Tx, household: &Head) -> Result<()> {
             zone: String::new(),
             session_epoch: 0,
             created_at: Instant::from_micros(0),
+            default_visibility: Visibility::Household,
+            untold: Untold::default(),
+            second_factor: None,
         };
         copying::put_account(there, &account).await?;
         copying::put_member(there, &member).await?;
