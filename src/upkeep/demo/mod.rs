@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 
 use crate::app::{App, Clock, Parts};
 use crate::commands::accounts::{self, NewHousehold, NewMember, SetUp};
+use crate::commands::news;
 use crate::domain::Refusal;
 use crate::domain::access::{Actor, Role, Via};
 use crate::domain::instant::Instant;
@@ -44,6 +45,9 @@ pub struct Person {
     pub role: Role,
 }
 
+/// How long ago everybody last looked at what is new, in seconds.
+const LAST_LOOK: i64 = 40 * 24 * 60 * 60;
+
 /// What a visit asks first: the same words wherever an installation is not empty.
 const NOT_EMPTY: &str = "This installation is not empty, and the demo household moves only into an empty one. Name a new \
                          data directory or database.";
@@ -63,11 +67,20 @@ pub async fn fill(app: &App, password: &Password, progress: &(dyn Fn(u64, u64) +
     let total = (script.members.len() + script.scenes.len()) as u64;
     let (mut people, mut players) = (Vec::new(), Player::new(app));
     let mut arrivals = script.members.into_iter().peekable();
+    // Everybody looked around some weeks ago, so that the start page tells of a few things that are new.
+    let (mut here, last_look) = (Vec::new(), now.plus_seconds(-LAST_LOOK));
     for (done, scene) in (0_u64..).zip(&script.scenes) {
         while let Some(member) = arrivals.next_if(|member| member.joins <= scene.at) {
             let arrived = arrive(app, &script.household, &member, password, people.is_empty()).await?;
+            here.push(arrived.clone());
             players.welcome(member.name.as_str(), arrived);
             people.push(Person { name: member.name.to_string(), email: member.email, role: member.role });
+        }
+        if scene.at > last_look {
+            for actor in here.drain(..) {
+                let position = ledger::households(&app.db).await?.first().map_or(0, |household| household.position);
+                news::seen(app, &actor, None, position).await?;
+            }
         }
         players.play(scene).await.map_err(|error| match error {
             Error::Internal(problem) => Error::Internal(format!("{}: {problem}", scene.place)),
