@@ -237,6 +237,10 @@ fn expect(who: Who, route: &Route, page: &Page, what: &str) {
     let to = page.header("location");
     match (who, room) {
         (_, Room::Open) => {}
+        // A form takes its words along to the sign-in page.
+        (Who::Nobody, _) if page.status == 403 => {
+            assert!(route.method == "POST" && page.form_to("/sign-in").has("parked"), "{what}");
+        }
         (Who::Nobody, _) => assert!(page.status == 303 && to.starts_with("/sign-in"), "{what}"),
         (Who::Removed | Who::Disabled, _) => assert!(page.status == 303 && to == "/signed-out", "{what}"),
         (Who::Stranger, _) if of_theirs => assert_eq!(page.status, 404, "{what}"),
