@@ -79,6 +79,12 @@ pub async fn take(db: &Db, now: Instant, subjects: &[Subject]) -> Result<Option<
     Ok(None)
 }
 
+/// From when on another try is looked at. Without a wait that is some time ago: of tries at once, the one that comes
+/// first may have looked at the clock last.
+fn free_at(now: Instant, wait: i64) -> Instant {
+    now.plus_seconds(if wait == 0 { -60 } else { wait })
+}
+
 async fn take_one(tx: &mut Tx, now: Instant, (scope, subject): Subject) -> Result<Option<i64>, DbError> {
     let taken = sql("insert into sign_in_attempt (scope, subject, failures, last_at, next_at)
          values ($1, $2, 1, $3, $3)
@@ -103,7 +109,7 @@ async fn take_one(tx: &mut Tx, now: Instant, (scope, subject): Subject) -> Resul
         return Ok(Some((micros / 1_000_000 + 1).max(1)));
     };
     sql("update sign_in_attempt set next_at = $1 where scope = $2 and subject = $3")
-        .bind(now.plus_seconds(scope.wait(taken.int("failures")?)))
+        .bind(free_at(now, scope.wait(taken.int("failures")?)))
         .bind(scope.as_str())
         .bind(subject)
         .run(&mut *tx)
@@ -115,16 +121,17 @@ async fn take_one(tx: &mut Tx, now: Instant, (scope, subject): Subject) -> Resul
 pub async fn give_back(db: &Db, now: Instant, subjects: &[Subject]) -> Result<(), DbError> {
     let mut tx = db.begin().await?;
     for (scope, subject) in subjects {
-        let text = match scope {
+        let (text, at) = match scope {
             Scope::Account | Scope::Device | Scope::Code => {
-                "delete from sign_in_attempt where scope = $1 and subject = $2 and last_at <= $3"
+                ("delete from sign_in_attempt where scope = $1 and subject = $2 and last_at <= $3", now)
             }
-            Scope::Address | Scope::Register | Scope::Invitation => {
+            Scope::Address | Scope::Register | Scope::Invitation => (
                 "update sign_in_attempt set failures = failures - 1, next_at = $3
-                  where scope = $1 and subject = $2 and failures > 0"
-            }
+                  where scope = $1 and subject = $2 and failures > 0",
+                free_at(now, 0),
+            ),
         };
-        sql(text).bind(scope.as_str()).bind(*subject).bind(now).run(&mut tx).await?;
+        sql(text).bind(scope.as_str()).bind(*subject).bind(at).run(&mut tx).await?;
     }
     tx.commit().await
 }
