@@ -345,7 +345,7 @@ both_engines! {
         }
         let (_, pairs) = page.form("Add note").fill("text", "Mila").fill("record", id).entries("Add note");
         home.mila.post("/notes", &pairs).await.expect(403);
-        home.server.visitor().ask(reqwest::Method::POST, "/notes", Some(crate::support::FORM), encode(&pairs).into_bytes()).await.expect(303);
+        home.server.visitor().ask(reqwest::Method::POST, "/notes", Some(crate::support::FORM), encode(&pairs).into_bytes()).await.expect(403);
         assert_eq!(crate::support::count_events(&home.server.app.db).await, before + 1, "only {own} was begun");
     }
 
