@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 mod cli;
 
-/// A page is thousands of small texts, and the system's allocator was a fifth of its cost (docs/benchmarks.md).
+/// A page is thousands of small texts, and the system's allocator was a fifth of its cost (docs/benchmarks.md). Version 2
+/// and no huge pages, because of what it holds on to.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

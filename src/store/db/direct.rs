@@ -13,8 +13,11 @@ use tokio::sync::Semaphore;
 
 use super::{DbError, Row, Sql, Value, WAITING, bad};
 
-/// How many statements at once, and how many connections at most.
-const AT_ONCE: usize = 4;
+/// How many statements at once, and how many connections at most: one more than there are cores, since one may wait for
+/// the disk. More would only hold more memory.
+fn at_once() -> usize {
+    std::thread::available_parallelism().map_or(2, std::num::NonZero::get).saturating_add(1).min(4)
+}
 
 /// How many prepared statements a connection keeps.
 const PREPARED: usize = 128;
@@ -27,6 +30,7 @@ pub(in crate::store) struct Readers(Arc<Shelf>);
 struct Shelf {
     path: PathBuf,
     seats: Semaphore,
+    most: usize,
     /// Open, and resting.
     free: Mutex<Vec<Connection>>,
 }
@@ -49,8 +53,8 @@ impl Cells {
 impl Readers {
     /// Readers of a database file that is there. They open as they are needed.
     pub(super) fn new(path: &Path) -> Self {
-        let seats = Semaphore::new(AT_ONCE);
-        Self(Arc::new(Shelf { path: path.to_owned(), seats, free: Mutex::default() }))
+        let most = at_once();
+        Self(Arc::new(Shelf { path: path.to_owned(), seats: Semaphore::new(most), most, free: Mutex::default() }))
     }
 
     /// Runs statements one after the other on one connection. A caller that is gone by then changes nothing.
@@ -70,7 +74,7 @@ impl Readers {
     /// Closes what rests; nothing new opens.
     pub(super) async fn close(&self) {
         // Whoever reads now holds a seat.
-        let _ = self.0.seats.acquire_many(AT_ONCE as u32).await;
+        let _ = self.0.seats.acquire_many(u32::try_from(self.0.most).unwrap_or(1)).await;
         self.0.seats.close();
         self.0.free().clear();
     }
