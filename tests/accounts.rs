@@ -264,6 +264,37 @@ both_engines! {
         assert_eq!(try_sign_in(&server.visitor(), ANA, new).await.expect_redirect(), "/");
     }
 
+    /// Whoever knows the old password and signs in at the very moment at which it loses its worth stays outside.
+    async fn a_password_that_was_looked_at_before_the_sessions_ended_signs_nobody_in(engine: Engine) {
+        let (server, _) = household(engine, Clock::System).await;
+        let ana = accounts::find(&server.app, &email(ANA)).await.unwrap();
+        let (thief, before) = (server.visitor(), server.app.passwords.calls());
+        let signing_in = tokio::spawn({
+            let thief = thief.clone();
+            async move { try_sign_in(&thief, ANA, PASSWORD).await }
+        });
+        while server.app.passwords.calls() == before {
+            tokio::task::yield_now().await;
+        }
+        accounts::end_sessions(&server.app, ana.account).await.unwrap();
+        let answer = signing_in.await.unwrap().expect(403);
+        assert!(answer.says("The password was changed, or every device signed out, while you signed in."));
+        assert!(!is_in(&thief).await);
+        try_sign_in(&thief, ANA, PASSWORD).await.expect(303);
+    }
+
+    async fn whether_an_address_is_taken_is_not_told_without_end(engine: Engine) {
+        let (server, ana) = household(engine, Clock::System).await;
+        let ask = [("email", BEN), ("password", PASSWORD)];
+        let mut told = 0;
+        while send(&ana, "/account/email", &ask).await.status == 422 {
+            told += 1;
+            assert!(told < 20, "still told");
+        }
+        assert_eq!(send(&ana, "/account/email", &ask).await.status, 429);
+        drop(server);
+    }
+
     async fn people_see_and_end_their_own_sessions(engine: Engine) {
         let (server, ana) = household(engine, Clock::System).await;
         let agent = "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0";

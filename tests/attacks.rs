@@ -169,3 +169,55 @@ async fn many_long_forms_at_once_stay_within_bounds() {
     let most = program.most_memory();
     assert!(most < 400 * 1024 * 1024, "the server took {} MiB", most / 1024 / 1024);
 }
+
+/// Sends a request without ever reading the answer, from another address of this machine.
+async fn deaf(to: std::net::SocketAddr, request: &[u8]) -> tokio::net::TcpStream {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let mut stream = socket.connect(to).await.unwrap();
+    let _ = tokio::time::timeout(Duration::from_secs(2), stream.write_all(request)).await;
+    stream
+}
+
+/// Whoever keeps every line busy and reads nothing keeps nobody else out, and is let go in the end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_address_cannot_take_every_line() {
+    let home = Home::start(Engine::Sqlite).await;
+    let asset = home.ana.open("/").await.attributes("script", "src").remove(0);
+    let request = format!("GET {asset} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").repeat(160);
+    let mut lines = Vec::new();
+    for _ in 0..260 {
+        lines.push(deaf(home.server.address, request.as_bytes()));
+    }
+    let mut lines = futures_util::future::join_all(lines).await;
+    home.ana.open("/records").await;
+    let mut first = lines.swap_remove(0);
+    let let_go = async {
+        while first.write_all(b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(150), let_go).await.is_ok(), "it still has its line");
+}
+
+/// Long forms whose answers nobody reads stay within bounds too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_that_nobody_reads_hold_their_room() {
+    let home = Home::start(Engine::Sqlite).await;
+    let record = home.create(&home.ana, "Diary", &[]).await;
+    let cookie = home.ana.cookie_header();
+    let place = home.server.stop().await;
+    let program = Program::serve(&place).await;
+    let body = format!("submission={}&occurred=today&text={}", SubmissionKey::new(), "endless ".repeat(700_000));
+    let request = format!(
+        "POST {record}/notes HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {cookie}\r\nContent-Type: {FORM}\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let lines = (0..60).map(|_| deaf(program.address, request.as_bytes()));
+    let lines = futures_util::future::join_all(lines).await;
+    tokio::time::sleep(Duration::from_secs(5)).await; // for the server to do what harm it can; decides nothing
+    let most = program.most_memory();
+    assert!(most < 400 * 1024 * 1024, "the server took {} MiB", most / 1024 / 1024);
+    drop(lines);
+}

@@ -89,6 +89,22 @@ both_engines! {
         audit(&home.server.app).await;
     }
 
+    /// On a device of several people: what one of them typed is not shown to another.
+    async fn only_whoever_typed_it_gets_it_back(engine: Engine) {
+        let home = Home::start(engine).await;
+        sql("update member_session set last_seen = $1, created_at = $1")
+            .bind(Instant::from_micros(1_700_000_000_000_000))
+            .run(&home.server.app.db)
+            .await
+            .unwrap();
+        let typed = [("title", "Xylographic diary"), ("visibility", "private")];
+        let page = home.ana.post("/records/new", &pairs(&typed)).await.expect(403);
+        let shown = sign_in_on(&home.ana, &page, "Ben").await.expect(200);
+        assert!(shown.says("Somebody else’s text is not shown") && !shown.body.contains("Xylographic"), "{}", shown.text());
+        let shown = sign_in_on(&home.ana, &page, "Ana").await.expect(200);
+        assert_eq!(shown.form(words::NEW).value("title"), "Xylographic diary");
+    }
+
     async fn forms_of_many_fields_come_back_too(engine: Engine) {
         let home = Home::start(engine).await;
         let form = home.ana.open("/records/new").await.form(words::NEW).fill("title", "Passport").fill("tags", "travel, papers");

@@ -79,6 +79,20 @@ both_engines! {
         assert_eq!((page.status, sent.status), (404, 404));
     }
 
+    async fn a_link_falls_with_a_new_password_and_with_signing_out_everywhere(engine: Engine) {
+        let (server, ana) = household(engine, Clock::System).await;
+        for (path, fields) in [
+            ("/account/password", &[("current", PASSWORD), ("new", NEW)][..]),
+            ("/account/sessions/sign-out-others", &[]),
+        ] {
+            let token = link(&server, ANA).await;
+            let fields: Vec<_> = fields.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+            ana.post(path, &fields).await.expect(303);
+            let [_, page, _] = seen(&server, &token).await;
+            assert_eq!(page.status, 404, "{path}: {}", page.text());
+        }
+    }
+
     async fn links_that_do_not_work_look_and_cost_the_same(engine: Engine) {
         let clock = standing();
         let (server, _) = household(engine, clock.clone()).await;

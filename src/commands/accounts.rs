@@ -167,6 +167,7 @@ pub async fn change_password(
         let mut tx = app.db.begin().await?;
         rows::set_password(&mut tx, account, &hash).await?;
         rows::end_sessions(&mut tx, account).await?;
+        resets::drop_link(&mut tx, account).await?;
         Ok(tx.commit().await?)
     })
     .await
@@ -178,6 +179,8 @@ pub async fn change_password(
 /// [`Error::Refused`] with [`PASSWORD_WRONG`] or [`ADDRESS_TAKEN`]; [`Error::Throttled`].
 pub async fn change_email(app: &App, from: &Caller, account: AccountId, current: &str, new: &Email) -> Result<()> {
     prove(app, from, account, current).await?;
+    // Whether an address is taken is told, so it may not be asked without end.
+    take(app, &[by_address(app, Scope::Register, from.network)]).await?;
     rows::set_email(&app.db, account, new).await.map_err(taken)
 }
 
@@ -195,6 +198,7 @@ pub async fn rename(app: &App, actor: &Actor, name: MemberName) -> Result<()> {
 pub async fn end_sessions(app: &App, account: AccountId) -> Result<()> {
     let mut tx = app.db.begin().await?;
     rows::end_sessions(&mut tx, account).await?;
+    resets::drop_link(&mut tx, account).await?;
     Ok(tx.commit().await?)
 }
 

@@ -13,6 +13,16 @@ use crate::error::{Error, Result};
 use crate::passwords::{Password, Verdict};
 use crate::store::accounts as rows;
 
+/// An account whose password was right, and the epoch that its sessions had when that was looked at: a password that was
+/// changed meanwhile signs nobody in any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Proven {
+    /// The account.
+    pub account: AccountId,
+    /// Its epoch then.
+    pub epoch: i64,
+}
+
 /// What every refused sign-in says, whatever was wrong.
 pub const NOT_RECOGNISED: &str = "The email address or the password is not right";
 
@@ -24,7 +34,7 @@ pub const PASSWORD_WRONG: &str = "This is not your current password";
 /// # Errors
 /// As there.
 pub async fn check(app: &App, address: IpAddr, email: &str, password: &str) -> Result<AccountId> {
-    check_from(app, &Caller { network: address, device: None }, email, password).await
+    Ok(check_from(app, &Caller { network: address, device: None }, email, password).await?.account)
 }
 
 /// Checks an address and a password. Wrong password, unknown address and disabled member look the same and cost the
@@ -33,7 +43,7 @@ pub async fn check(app: &App, address: IpAddr, email: &str, password: &str) -> R
 ///
 /// # Errors
 /// [`Error::Refused`] with [`NOT_RECOGNISED`]; [`Error::Throttled`] with how long to wait.
-pub async fn check_from(app: &App, from: &Caller, email: &str, password: &str) -> Result<AccountId> {
+pub async fn check_from(app: &App, from: &Caller, email: &str, password: &str) -> Result<Proven> {
     let key = fold(email.trim());
     let tries = Tries::of(app, from, &key, Proof::Password).await?;
     let _seat = seat(app, from, &tries)?;
@@ -50,7 +60,7 @@ pub async fn check_from(app: &App, from: &Caller, email: &str, password: &str) -
     if verdict == Verdict::RightButOld {
         rehash(app, &account, password).await?;
     }
-    Ok(account.id)
+    Ok(Proven { account: account.id, epoch: account.session_epoch })
 }
 
 /// A known device's tries wait for each other alone; everybody else also shares the seats of their address.

@@ -180,8 +180,14 @@ fn not_leaving(member: &Member) -> Result<(), Refusal> {
     }
 }
 
+/// What histories call those who are no member, folded: no member may be taken for them.
+const RESERVED: [&str; 3] = ["lifeops", "whoever runs this lifeops", "whoever runs this server"];
+
 /// Refuses a name that somebody else in the household has or had: histories must say who did what.
 fn own_name(household: &Household, member: MemberId, name: &MemberName) -> Result<(), Refusal> {
+    if RESERVED.contains(&name.folded().as_str()) {
+        return Err(Refusal::new("Choose another name: histories call whoever runs this server so"));
+    }
     let taken = household.members.iter().any(|other| other.member != member && fold(&other.name) == name.folded());
     if taken {
         return Err(Refusal(format!(

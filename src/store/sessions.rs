@@ -154,6 +154,15 @@ async fn seen(db: &Db, key: &str, now: Instant) -> Result<(), DbError> {
     Ok(())
 }
 
+/// For how long an ended session is remembered, in seconds.
+const REMEMBERED: i64 = 30 * 24 * 60 * 60;
+
+/// Whose session it is or was, whether or not it still counts; none if it was signed out or is forgotten.
+pub async fn owner(db: &Db, id: &Id) -> Result<Option<AccountId>, DbError> {
+    let row = sql("select account_id from member_session where id = $1").bind(key(id)).optional(db).await?;
+    row.map(|row| Ok(AccountId(row.uuid("account_id")?))).transpose()
+}
+
 /// The store that the session layer uses.
 #[derive(Clone, Debug)]
 pub struct Sessions {
@@ -169,9 +178,10 @@ impl Sessions {
         Self { db, clock, idle, max }
     }
 
-    /// Removes sessions that no longer count.
+    /// Removes sessions that no longer count. For a while longer they say whose browser it was, to whom alone a form that
+    /// was typed there is shown again.
     pub async fn sweep(&self) -> Result<(), DbError> {
-        let now = self.clock.now();
+        let now = self.clock.now().plus_seconds(-REMEMBERED);
         sql("delete from member_session where last_seen <= $1 or created_at <= $2")
             .bind(now.plus_seconds(-seconds(self.idle)))
             .bind(now.plus_seconds(-seconds(self.max)))
@@ -250,10 +260,15 @@ impl SessionStore for Sessions {
             Inner::Sqlite(store) => store.create(&mut kept).await,
             Inner::Postgres(store) => store.create(&mut kept).await,
         };
-        if created.is_err() {
-            self.close(&key(&record.id)).await.map_err(failed)?;
+        match created {
+            // Every session was ended meanwhile: this one never began.
+            Err(_) if !self.exists(&key(&record.id)).await.map_err(failed)? => Ok(()),
+            Err(error) => {
+                self.close(&key(&record.id)).await.map_err(failed)?;
+                Err(error)
+            }
+            Ok(()) => Ok(()),
         }
-        created
     }
 
     async fn save(&self, record: &Record) -> StoreResult<()> {

@@ -15,8 +15,8 @@ use super::session::{self, Auth, Member};
 use super::visit::Visit;
 use super::{account, parked, sign_in_code};
 use crate::app::App;
+use crate::commands::proof::Proven;
 use crate::commands::{self, second_factor};
-use crate::domain::ids::AccountId;
 use crate::domain::instant::Instant;
 use crate::error::Result;
 use crate::store::resets::{self, Untold};
@@ -56,19 +56,19 @@ pub async fn after_password(
     app: &App,
     auth: &mut Auth,
     visit: &Visit,
-    account: AccountId,
+    proven: Proven,
     going: Going,
 ) -> Result<Response, HtmlError> {
-    if second_factor::of(app, account).await?.is_some() {
-        return Ok(sign_in_code::ask(app, account, &going).await?);
+    if second_factor::of(app, proven.account).await?.is_some() {
+        return Ok(sign_in_code::ask(app, proven, &going)?);
     }
-    Ok(arrive(app, auth, visit, account, going).await?)
+    Ok(arrive(app, auth, visit, proven, going).await?)
 }
 
 /// Begins the session of somebody who has shown everything that the account asks for.
-pub async fn arrive(app: &App, auth: &mut Auth, visit: &Visit, account: AccountId, going: Going) -> Result<Response> {
-    session::sign_in(auth, visit, account).await?;
-    let untold = resets::untold(&app.db, account).await?;
+pub async fn arrive(app: &App, auth: &mut Auth, visit: &Visit, proven: Proven, going: Going) -> Result<Response> {
+    session::sign_in_as(auth, visit, proven).await?;
+    let untold = resets::untold(&app.db, proven.account).await?;
     match auth.user.clone() {
         Some(member) if untold != Untold::default() => Ok(tell(visit, &member, untold, going)),
         _ => going.follow(app, auth, visit).await,

@@ -117,7 +117,8 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let sweeper = tokio::spawn(session::sweep(app.clone()));
-    let served = connections::serve(router(app), listener, shutdown).await;
+    let proxies = app.settings.trusted_proxies.clone();
+    let served = connections::serve(router(app), listener, proxies, shutdown).await;
     sweeper.abort();
     served
 }

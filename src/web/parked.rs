@@ -9,23 +9,27 @@
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use axum::http::{HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use tower::ServiceExt as _;
 
 use super::arrival::Going;
+use super::cookies;
 use super::forms::{Errors, PARKED, RawForm, ShownAgain};
 use super::guards::{own_path, page_of, to_sign_in};
-use super::reply::see_other;
-use super::session::{Auth, Member};
+use super::page::{Frame, PlainPage, Tab};
+use super::reply::{page, see_other};
+use super::session::{self, Auth, Member};
 use super::sign_in::{self, Before};
 use super::visit::Visit;
 use super::weighing::{Scales, StrangersScales, holding};
 use crate::app::App;
+use crate::domain::ids::AccountId;
 use crate::error::Result;
 use crate::seal;
+use crate::store::sessions;
 
 /// The most that is taken along, in bytes of names and values: several of the longest texts.
 const MOST: usize = 256 * 1024;
@@ -49,16 +53,19 @@ struct Parked {
     back: Option<String>,
     pairs: Vec<(String, String)>,
     until: i64,
+    /// Whose session had ended: nobody else is shown the form.
+    author: Option<AccountId>,
 }
 
 /// Answers a form whose sender is not signed in: with the sign-in page, which takes it along if it can.
 pub async fn turn_away(app: &App, request: Request) -> Response {
     let (parts, body) = request.into_parts();
+    let author = author(app, &parts.headers).await;
     let bare = Request::from_parts(parts.clone(), Body::empty());
     let scales = parts.extensions.get::<StrangersScales>().cloned().unwrap_or_default();
     let Some(room) = scales.room(&parts.headers, MOST_READ).await else { return to_sign_in(&bare, true) };
     let form = RawForm::receive(Request::from_parts(parts, body), MOST_READ).await;
-    match park(app, &bare, &form) {
+    match park(app, &bare, &form, author) {
         Some(parked) => {
             let going = Going { next: page_of(&bare).unwrap_or_default(), parked };
             let page = sign_in::page(app, "", &going, Before::Nothing, &Errors::none());
@@ -79,7 +86,13 @@ fn turned_away(request: &Request, mut page: Response) -> Response {
     page
 }
 
-fn park(app: &App, request: &Request, form: &RawForm) -> Option<String> {
+/// Whose session it was, if that is known still.
+async fn author(app: &App, headers: &HeaderMap) -> Option<AccountId> {
+    let id = cookies::read(headers, session::cookie_name(app))?.parse().ok()?;
+    sessions::owner(&app.db, &id).await.ok().flatten()
+}
+
+fn park(app: &App, request: &Request, form: &RawForm, author: Option<AccountId>) -> Option<String> {
     let pairs: Vec<(String, String)> = form
         .pairs()
         .filter(|(name, _)| !LEFT_OUT.contains(name))
@@ -90,7 +103,7 @@ fn park(app: &App, request: &Request, form: &RawForm) -> Option<String> {
     }
     let path = request.uri().path_and_query()?.as_str().to_owned();
     let until = app.clock.now().plus_seconds(KEEPS).micros();
-    let parked = Parked { path, back: page_of(request), pairs, until };
+    let parked = Parked { path, back: page_of(request), pairs, until, author };
     seal::seal_text(&app.key, "parked form", &parked).ok()
 }
 
@@ -101,6 +114,9 @@ pub async fn shown_again(app: &App, auth: &Auth, visit: &Visit, sealed: &str) ->
     if parked.until <= app.clock.now().micros() {
         return Ok(None);
     }
+    if parked.author.is_some_and(|author| author != member.account) {
+        return Ok(Some(of_somebody_else(&member)));
+    }
     let answer = ask_again(app, auth, visit, member, &parked).await?;
     Ok(Some(match answer.status() {
         // What is not this member's to see or to change says so, and nothing of the form.
@@ -108,6 +124,21 @@ pub async fn shown_again(app: &App, auth: &Auth, visit: &Visit, sealed: &str) ->
         // A form that holds no words of its person: its page again.
         _ => see_other(page_again(&parked).unwrap_or("/")),
     }))
+}
+
+fn of_somebody_else(member: &Member) -> Response {
+    let heading = "Somebody else’s text is not shown";
+    page(&PlainPage {
+        frame: Frame::member(heading, Tab::None, member.who()),
+        heading: heading.to_owned(),
+        sentences: vec![
+            "Whoever was signed in on this device before you had typed something that was not saved. It is theirs, so it is \
+             not shown to you, and nothing of it was kept."
+                .to_owned(),
+        ],
+        ways: vec![("/".to_owned(), "Go to the start page".to_owned())],
+        note: None,
+    })
 }
 
 async fn ask_again(app: &App, auth: &Auth, visit: &Visit, member: Member, parked: &Parked) -> Result<Response> {

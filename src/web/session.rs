@@ -18,6 +18,7 @@ use super::page::Who;
 use super::visit::Visit;
 use crate::app::App;
 use crate::commands::devices;
+use crate::commands::proof::Proven;
 use crate::domain::access::{Actor, Role, Via};
 use crate::domain::ids::AccountId;
 use crate::domain::instant::Instant;
@@ -150,7 +151,7 @@ pub fn layer(app: &App) -> AuthManagerLayer<Backend, Sessions> {
     AuthManagerLayerBuilder::new(Backend { app: app.clone() }, manager).build()
 }
 
-fn cookie_name(app: &App) -> &'static str {
+pub(super) fn cookie_name(app: &App) -> &'static str {
     if cookies::is_https(app) { "__Host-lifeops" } else { "lifeops" }
 }
 
@@ -187,9 +188,32 @@ async fn touch(auth: &Auth, visit: &Visit) {
 /// Signs an account in on this device, under a session id that nobody knew before; from now on the device is known. Whoever
 /// calls this has made sure of everything that the account asks for: [`super::arrival`] does, after a password.
 pub async fn sign_in(auth: &mut Auth, visit: &Visit, account: AccountId) -> Result<()> {
-    let Some(member) = auth.backend.get_user(&account).await? else {
-        return Err(Error::Forbidden("This account is disabled. Ask an owner of the household.".to_owned()));
-    };
+    let member = somebody(auth, account).await?;
+    begin(auth, visit, member).await
+}
+
+/// The same for somebody whose password was looked at before: it must not have been changed since, nor every session been
+/// ended.
+///
+/// # Errors
+/// [`Error::Forbidden`] with a sentence.
+pub async fn sign_in_as(auth: &mut Auth, visit: &Visit, proven: Proven) -> Result<()> {
+    let member = somebody(auth, proven.account).await?;
+    if member.auth_hash != auth_hash(proven.account, proven.epoch) {
+        return Err(Error::Forbidden(
+            "The password was changed, or every device signed out, while you signed in. Sign in again.".to_owned(),
+        ));
+    }
+    begin(auth, visit, member).await
+}
+
+async fn somebody(auth: &Auth, account: AccountId) -> Result<Member> {
+    let found = auth.backend.get_user(&account).await?;
+    found.ok_or_else(|| Error::Forbidden("This account is disabled. Ask an owner of the household.".to_owned()))
+}
+
+async fn begin(auth: &mut Auth, visit: &Visit, member: Member) -> Result<()> {
+    let account = member.account;
     if auth.session.id().is_some() {
         auth.session.flush().await.map_err(Error::internal)?;
     }

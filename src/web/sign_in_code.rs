@@ -16,6 +16,7 @@ use super::session::Auth;
 use super::sign_in::{self, Before};
 use super::visit::Visit;
 use crate::app::App;
+use crate::commands::proof::Proven;
 use crate::commands::second_factor;
 use crate::domain::ids::AccountId;
 use crate::error::{Error, Result};
@@ -38,8 +39,10 @@ struct FirstStep {
 }
 
 /// Asks somebody for the code whose password was right a moment ago.
-pub async fn ask(app: &App, account: AccountId, going: &Going) -> Result<Response> {
-    let epoch = accounts::by_id(&app.db, account).await?.ok_or(Error::NotFound)?.session_epoch;
+///
+/// # Errors
+/// If the system gives no random bytes.
+pub fn ask(app: &App, Proven { account, epoch }: Proven, going: &Going) -> Result<Response> {
     let until = app.clock.now().plus_seconds(WAITS).micros();
     let first_step = seal::seal_text(&app.key, FIRST_STEP, &FirstStep { account, epoch, until })?;
     Ok(page(&first_step, going, &Errors::none()))
@@ -66,7 +69,10 @@ pub async fn check(State(app): State<App>, mut auth: Auth, visit: Visit, raw: Ra
         return Ok(page(&sealed, &going, &errors));
     }
     match second_factor::check_code(&app, &visit.caller(), first_step.account, &raw.text("code")).await {
-        Ok(()) => Ok(arrival::arrive(&app, &mut auth, &visit, first_step.account, going).await?),
+        Ok(()) => {
+            let proven = Proven { account: first_step.account, epoch: first_step.epoch };
+            Ok(arrival::arrive(&app, &mut auth, &visit, proven, going).await?)
+        }
         Err(Error::Refused(refusal)) => {
             errors.add("code", refusal.0);
             Ok(page(&sealed, &going, &errors))

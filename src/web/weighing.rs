@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Extension;
-use axum::body::Body;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http_body_util::BodyExt;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use http_body_util::BodyExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::error::HtmlError;
@@ -89,12 +90,27 @@ fn weight(headers: &HeaderMap, most: usize) -> u32 {
     u32::try_from(bytes.unwrap_or(most).min(most).div_ceil(UNIT)).unwrap_or(1).max(1)
 }
 
-/// An answer's body that holds the room of its form until it has been read.
+/// An answer's body that holds the room of its form until it has been read. The server takes a whole frame at once, however
+/// slowly it is read at the other end; so a large answer goes in pieces, of which it takes no more than it can buffer.
 pub(super) fn holding(body: Body, room: OwnedSemaphorePermit) -> Body {
-    Body::new(body.map_frame(move |frame| {
+    if body.size_hint().exact().is_some_and(|size| size <= PIECE as u64) {
+        return Body::new(body.map_frame(move |frame| {
+            let _held = &room;
+            frame
+        }));
+    }
+    let whole = body.into_data_stream().map_ok(|bytes| stream::iter(pieces(bytes).map(Ok))).try_flatten();
+    Body::from_stream(whole.map(move |piece: Result<Bytes, axum::Error>| {
         let _held = &room;
-        frame
+        piece
     }))
+}
+
+/// How much of a large answer is handed on at once, in bytes.
+const PIECE: usize = 64 * 1024;
+
+fn pieces(mut bytes: Bytes) -> impl Iterator<Item = Bytes> {
+    std::iter::from_fn(move || (!bytes.is_empty()).then(|| bytes.split_to(PIECE.min(bytes.len()))))
 }
 
 #[cfg(test)]
