@@ -211,6 +211,34 @@ both_engines! {
         assert_eq!(known(BEN).await, 1);
     }
 
+    async fn a_double_click_shows_the_same_codes_twice(engine: Engine) {
+        let clock = standing();
+        let (_server, ana) = household(engine, clock.clone()).await;
+        let page = ana.open("/account/second-factor").await;
+        let secret = secret_on(&page);
+        let twice = async |form: Form, button: &'static str| {
+            let clicks: Vec<_> = (0..3).map(|_| {
+                let (ana, form) = (ana.clone(), form.clone());
+                tokio::spawn(async move { ana.press(&form, button).await.expect(200).all("ol b.code") })
+            }).collect();
+            let mut shown = Vec::new();
+            for click in clicks {
+                shown.push(click.await.unwrap());
+            }
+            assert!(shown[0].len() == 10 && shown.iter().all(|codes| *codes == shown[0]));
+            shown.remove(0)
+        };
+        let form = page.form("Turn it on").fill("password", PASSWORD).fill("code", &code(&secret, &clock, 0));
+        let codes = twice(form, "Turn it on").await;
+        for n in 0..2 {
+            clock.advance(60);
+            let form = ana.open("/account/second-factor/codes").await.form("Make new codes").fill("password", PASSWORD);
+            let proof = if n == 0 { codes[0].clone() } else { code(&secret, &clock, 0) };
+            let new = twice(form.fill("code", &proof), "Make new codes").await;
+            assert!(new.iter().all(|code| !codes.contains(code)));
+        }
+    }
+
     async fn of_two_with_one_code_at_once_one_gets_in(engine: Engine) {
         let clock = standing();
         let (server, ana) = household(engine, clock.clone()).await;

@@ -190,12 +190,20 @@ pub async fn renew_codes(app: &App, from: &Caller, offer: &Offer, password: &str
     if is_past(app, offer).await? {
         return again(app, from, offer, code).await;
     }
-    check_code(app, from, offer.account, code).await?;
-    let now = app.clock.now();
-    let mut tx = app.db.begin().await?;
-    let just_used = now.plus_seconds(-SHOWN_AGAIN);
-    rows::put_codes(&mut tx, now, just_used, offer.account, &offer.digests()).await?;
-    Ok(tx.commit().await?)
+    let take = async {
+        let now = app.clock.now();
+        let mut tx = app.db.begin().await?;
+        if use_up(app, &mut tx, offer.account, code).await? {
+            let just_used = now.plus_seconds(-SHOWN_AGAIN);
+            rows::put_codes(&mut tx, now, just_used, offer.account, &offer.digests()).await?;
+            tx.commit().await?;
+            return Ok(true);
+        }
+        tx.rollback().await?;
+        // A second click may have been first.
+        Ok(is_taken(app, offer).await? && was_right(app, offer.account, code).await?)
+    };
+    counted(app, from, offer.account, take).await
 }
 
 /// Turns the second factor off.
@@ -215,7 +223,13 @@ pub async fn turn_off(app: &App, from: &Caller, account: AccountId, password: &s
 /// # Errors
 /// [`Error::Refused`] with [`CODE_WRONG`]; [`Error::Throttled`]; [`Error::NotFound`] if there is no such account.
 pub async fn check_code(app: &App, from: &Caller, account: AccountId, typed: &str) -> Result<()> {
-    counted(app, from, account, is_right(app, account, typed)).await
+    let look = async {
+        let mut tx = app.db.begin().await?;
+        let is_right = use_up(app, &mut tx, account, typed).await?;
+        tx.commit().await?;
+        Ok(is_right)
+    };
+    counted(app, from, account, look).await
 }
 
 /// Counts a try of a code before it is looked at.
@@ -235,18 +249,19 @@ async fn counted(
     refuse(CODE_WRONG)
 }
 
-async fn is_right(app: &App, account: AccountId, typed: &str) -> Result<bool> {
-    let Some(kept) = rows::of(&app.db, account).await? else { return Ok(false) };
+/// Uses a code of the app or a recovery code up; false if it is not right.
+async fn use_up(app: &App, tx: &mut Tx, account: AccountId, typed: &str) -> Result<bool> {
+    let Some(kept) = rows::of(&mut *tx, account).await? else { return Ok(false) };
     let now = app.clock.now();
     let Some(code) = six_digits(typed) else {
-        return Ok(rows::use_code(&app.db, now, account, digest(account, &bare(typed))).await?);
+        return Ok(rows::use_code(tx, now, account, digest(account, &bare(typed))).await?);
     };
     let Some(secret) = open_secret(app, account, &kept) else {
         tracing::error!(%account, "a second factor's secret was sealed under another master key: recovery codes work");
         return Ok(false);
     };
     for step in secret.steps_of(code, now) {
-        if rows::use_step(&app.db, account, step).await? {
+        if rows::use_step(&mut *tx, account, step).await? {
             return Ok(true);
         }
     }

@@ -18,13 +18,13 @@ pub struct SecondFactor {
 }
 
 /// The second factor of an account, if it has one.
-pub async fn of(db: &Db, account: AccountId) -> Result<Option<SecondFactor>, DbError> {
+pub async fn of<'a>(on: impl Into<On<'a>>, account: AccountId) -> Result<Option<SecondFactor>, DbError> {
     let row = sql("select secret, turned_on_at, codes_made_at,
                 (select count(*) from recovery_code where account_id = $1 and used_at is null) as codes_left
            from second_factor
           where account_id = $1")
     .bind(account)
-    .optional(db)
+    .optional(on)
     .await?;
     let Some(row) = row else { return Ok(None) };
     Ok(Some(SecondFactor {
@@ -55,22 +55,22 @@ pub async fn insert(
 }
 
 /// Uses a step up, with every earlier one; false if it was used before. Of two at once one wins.
-pub async fn use_step(db: &Db, account: AccountId, step: i64) -> Result<bool, DbError> {
+pub async fn use_step(tx: &mut Tx, account: AccountId, step: i64) -> Result<bool, DbError> {
     let used = sql("update second_factor set last_step = $1 where account_id = $2 and last_step < $1")
         .bind(step)
         .bind(account)
-        .run(db)
+        .run(tx)
         .await?;
     Ok(used > 0)
 }
 
 /// Uses a recovery code up; false if there is none of this digest, or it was used before. Of two at once one wins.
-pub async fn use_code(db: &Db, now: Instant, account: AccountId, digest: [u8; 32]) -> Result<bool, DbError> {
+pub async fn use_code(tx: &mut Tx, now: Instant, account: AccountId, digest: [u8; 32]) -> Result<bool, DbError> {
     let used = sql("update recovery_code set used_at = $1 where account_id = $2 and digest = $3 and used_at is null")
         .bind(now)
         .bind(account)
         .bind(digest)
-        .run(db)
+        .run(tx)
         .await?;
     Ok(used > 0)
 }
