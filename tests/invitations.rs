@@ -210,10 +210,33 @@ both_engines! {
         let link = invite(&home.ben, "owner").await;
         home.server.visitor().open(&link).await.expect_words("Ben invites you");
         household::change_for_operator(app, ben.household, wish(lifeops::domain::access::Role::Editor)).await.unwrap();
-        let visitor = home.server.visitor();
-        visitor.get(&link).await;
-        visitor.get("/invitations/accept").await.expect(404);
-        home.ana.open("/household").await.expect_words("void: whoever made it");
+        let dead = async |link: &str| {
+            let visitor = home.server.visitor();
+            visitor.get(link).await;
+            visitor.get("/invitations/accept").await.expect(404);
+        };
+        dead(&link).await;
+        home.ana.open("/household").await.expect_words("taken back on");
+        // An owner again, he finds none of his links alive: neither that one nor those of before he was disabled or removed.
+        let change = async |wish: Wish| {
+            household::change_for_operator(app, ben.household, wish).await.unwrap();
+        };
+        change(wish(lifeops::domain::access::Role::Owner)).await;
+        dead(&link).await;
+        let made = invite(&home.ben, "editor").await;
+        change(Wish::Remove { member: ben.member }).await;
+        change(Wish::Reinstate { member: ben.member }).await;
+        dead(&made).await;
+        let made = invite(&home.ben, "editor").await;
+        let page = path_of(&home, "Ben").await;
+        let ask = home.ana.open(&format!("{page}/disable")).await.form("Disable Ben");
+        home.ana.press(&ask, "Disable Ben").await.expect(303);
+        change(Wish::Enable { member: ben.member }).await;
+        dead(&made).await;
+        // What others made stays.
+        let hers = invite(&home.ana, "editor").await;
+        change(wish(lifeops::domain::access::Role::Viewer)).await;
+        home.server.visitor().open(&hers).await.expect_words("Ana invites you");
     }
 
     async fn names_and_addresses_stay_ones_own(engine: Engine) {

@@ -19,7 +19,7 @@ fn standing() -> Clock {
 
 /// The secret as the page writes it: base32 (RFC 4648) in groups.
 pub fn secret_on(page: &Page) -> TotpSecret {
-    let text = page.all("b.num").remove(0).replace(' ', "");
+    let text = page.all("b.code").remove(0).replace(' ', "");
     let (mut bytes, mut bits, mut held) = (Vec::new(), 0_u32, 0);
     for letter in text.bytes() {
         let value = match letter {
@@ -49,7 +49,7 @@ pub async fn turn_on(visitor: &Visitor, clock: &Clock) -> (TotpSecret, Vec<Strin
     let secret = secret_on(&page);
     let form = page.form("Turn it on").fill("password", PASSWORD).fill("code", &code(&secret, clock, 0));
     let page = visitor.press(&form, "Turn it on").await.expect(200);
-    (secret, page.all("ol b.num"))
+    (secret, page.all("ol b.code"))
 }
 
 /// The page that asks for the code, after the right password.
@@ -99,13 +99,24 @@ both_engines! {
         let right = form.fill("code", &code(&secret, &clock, 0));
         let page = ana.press(&right, "Turn it on").await.expect(200);
         assert_eq!(page.header("cache-control"), "no-store");
-        let codes = page.all("ol b.num");
+        let codes = page.all("ol b.code");
         assert_eq!(codes.len(), 10);
         for code in &codes {
             // Five bits in each letter of 32: 100 bits.
             assert_eq!(code.chars().filter(char::is_ascii_alphanumeric).count(), 20, "{code}");
         }
-        assert_eq!(ana.press(&right, "Turn it on").await.expect(200).all("ol b.num"), codes);
+        assert_eq!(ana.press(&right, "Turn it on").await.expect(200).all("ol b.code"), codes);
+        // The same proofs are asked for, and a minute later nothing is shown at all.
+        for wrong in [right.clone().fill("code", "1"), right.clone().fill("code", &codes[0]), right.clone().fill("password", "wrong")] {
+            assert_eq!(ana.press(&wrong, "Turn it on").await.expect_redirect(), "/account/security");
+        }
+        clock.advance(59);
+        let later = right.clone().fill("code", &code(&secret, &clock, 0));
+        assert_eq!(ana.press(&later, "Turn it on").await.expect(200).all("ol b.code"), codes);
+        clock.advance(1);
+        for late in [right, later] {
+            assert_eq!(ana.press(&late, "Turn it on").await.expect_redirect(), "/account/security");
+        }
         let page = ana.open("/account/security").await.expect_words("10 recovery codes are left");
         assert!(codes.iter().all(|code| !page.body.contains(code.as_str())), "shown once");
         assert_eq!(ana.get("/account/second-factor").await.expect_redirect(), "/account/security");
@@ -135,6 +146,7 @@ both_engines! {
         // A wrong code leaves nobody in, and the form leads on all the same.
         let form = page.form_to("/sign-in/code");
         let wrong = enter(&visitor, &form, "000000").await.expect(422);
+        wrong.clone().expect_words("or use another of your recovery codes");
         assert_eq!(wrong.summary(), [(second_factor::CODE_WRONG.to_owned(), "#code".to_owned())]);
         assert!(visitor.get("/account").await.status == 303);
         enter(&visitor, &form, " ").await.expect(422).expect_words("Enter the code");
@@ -174,6 +186,57 @@ both_engines! {
         with_code(&server, &code(&secret, &clock, -1)).await.expect(303);
         with_code(&server, &code(&secret, &clock, -1)).await.expect(422);
         with_code(&server, &code(&secret, &clock, 0)).await.expect(303);
+    }
+
+    async fn turning_it_on_signs_other_devices_out_and_makes_them_strangers(engine: Engine) {
+        let clock = standing();
+        let (server, ana) = household(engine, clock.clone()).await;
+        let (other, ben) = (server.visitor(), server.visitor());
+        try_sign_in(&other, ANA, PASSWORD).await.expect(303);
+        try_sign_in(&ben, BEN, PASSWORD).await.expect(303);
+        let known = async |who: &str| {
+            let rows = sql("select 1 as found from known_device as d join account as a on a.id = d.account_id where a.email = $1");
+            rows.bind(who).all(&server.app.db).await.unwrap().len()
+        };
+        assert_eq!(known(ANA).await, 2);
+        let page = ana.open("/account/second-factor").await;
+        page.clone().expect_words("all your other devices are signed out");
+        let form = page.form("Turn it on").fill("password", PASSWORD).fill("code", &code(&secret_on(&page), &clock, 0));
+        ana.press(&form, "Turn it on").await.expect(200).expect_words("All your other devices are signed out");
+        other.get("/account").await.expect(303);
+        assert_eq!(known(ANA).await, 1, "this device alone is known");
+        let page = ana.open("/account/security").await;
+        assert!(!page.says("Sign out all other devices"), "this device alone is signed in");
+        ben.open("/account").await;
+        assert_eq!(known(BEN).await, 1);
+    }
+
+    async fn a_double_click_shows_the_same_codes_twice(engine: Engine) {
+        let clock = standing();
+        let (_server, ana) = household(engine, clock.clone()).await;
+        let page = ana.open("/account/second-factor").await;
+        let secret = secret_on(&page);
+        let twice = async |form: Form, button: &'static str| {
+            let clicks: Vec<_> = (0..3).map(|_| {
+                let (ana, form) = (ana.clone(), form.clone());
+                tokio::spawn(async move { ana.press(&form, button).await.expect(200).all("ol b.code") })
+            }).collect();
+            let mut shown = Vec::new();
+            for click in clicks {
+                shown.push(click.await.unwrap());
+            }
+            assert!(shown[0].len() == 10 && shown.iter().all(|codes| *codes == shown[0]));
+            shown.remove(0)
+        };
+        let form = page.form("Turn it on").fill("password", PASSWORD).fill("code", &code(&secret, &clock, 0));
+        let codes = twice(form, "Turn it on").await;
+        for n in 0..2 {
+            clock.advance(60);
+            let form = ana.open("/account/second-factor/codes").await.form("Make new codes").fill("password", PASSWORD);
+            let proof = if n == 0 { codes[0].clone() } else { code(&secret, &clock, 0) };
+            let new = twice(form.fill("code", &proof), "Make new codes").await;
+            assert!(new.iter().all(|code| !codes.contains(code)));
+        }
     }
 
     async fn of_two_with_one_code_at_once_one_gets_in(engine: Engine) {
@@ -231,10 +294,27 @@ both_engines! {
         ana.press(&form.clone().fill("code", &codes[3]), "Make new codes").await.expect(422);
         ana.press(&form.clone().fill("code", &codes[4]).fill("password", "wrong"), "Make new codes").await.expect(422);
         let right = form.fill("code", &code(&secret, &clock, 0));
-        let new = ana.press(&right, "Make new codes").await.expect(200).all("ol b.num");
+        let new = ana.press(&right, "Make new codes").await.expect(200).all("ol b.code");
         assert_eq!(new.len(), 10);
         assert!(new.iter().all(|code| !codes.contains(code)));
-        assert_eq!(ana.press(&right, "Make new codes").await.expect(200).all("ol b.num"), new, "sent twice, shown twice");
+        assert_eq!(ana.press(&right, "Make new codes").await.expect(200).all("ol b.code"), new, "sent twice, shown twice");
+        let wrong = right.clone().fill("code", "1");
+        assert_eq!(ana.press(&wrong, "Make new codes").await.expect_redirect(), "/account/security");
+        clock.advance(60);
+        for form in [right.clone(), right.clone().fill("code", &code(&secret, &clock, 0)), right.fill("code", &new[1])] {
+            assert_eq!(ana.press(&form, "Make new codes").await.expect_redirect(), "/account/security");
+        }
+        // With a recovery code as proof it is the same.
+        let form = ana.open("/account/second-factor/codes").await.form("Make new codes").fill("password", PASSWORD);
+        let old = new;
+        let right = form.fill("code", &old[2]);
+        let new = ana.press(&right, "Make new codes").await.expect(200).all("ol b.code");
+        assert_eq!(ana.press(&right, "Make new codes").await.expect(200).all("ol b.code"), new, "sent twice, shown twice");
+        assert_eq!(ana.press(&right.clone().fill("code", &new[1]), "Make new codes").await.expect_redirect(), "/account/security");
+        ana.open("/account/security").await.expect_words("10 recovery codes are left");
+        with_code(&server, &old[2]).await.expect(422);
+        clock.advance(60);
+        assert_eq!(ana.press(&right, "Make new codes").await.expect_redirect(), "/account/security");
         with_code(&server, &codes[4]).await.expect(422);
         assert_eq!(with_code(&server, &new[0]).await.expect_redirect(), "/");
         // Turning it off asks for both; the codes are worth nothing afterwards.
@@ -280,7 +360,7 @@ both_engines! {
         second_factor::reset(&server.app, &email).await.unwrap();
         ana.get("/account").await.expect(303);
         let again = second_factor::reset(&server.app, &email).await.unwrap_err().to_string();
-        assert!(again.contains("has no second factor"), "{again}");
+        assert!(again.contains("has no second step"), "{again}");
         let visitor = server.visitor();
         let page = try_sign_in(&visitor, ANA, PASSWORD).await.expect(200);
         page.expect_words("Whoever runs this server removed your second step on");

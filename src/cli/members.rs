@@ -13,7 +13,7 @@ use lifeops::domain::person::Email;
 use lifeops::domain::text::MemberName;
 use lifeops::store::accounts::Membership;
 
-use super::user::{a_role, find_household};
+use super::user::{a_role, about_origin, find_household};
 use super::{Failure, Outcome, say, with_app};
 
 /// What can be done with a member's place in a household.
@@ -84,8 +84,14 @@ pub async fn run(command: Command, settings: Settings) -> Outcome {
             let until = find(app, &email).await?.removed_from;
             let until = until.map(|until| format!("{:.0}", until.timestamp())).unwrap_or_default();
             say(&format!(
-                "{} is removed from \u{201c}{}\u{201d}, reads until {until}, and cannot sign in afterwards.",
-                member.email, member.household_name
+                "{} is removed from \u{201c}{}\u{201d}, {}.",
+                member.email,
+                member.household_name,
+                if member.disabled {
+                    format!("leaves on {until}, and cannot sign in until then either: they are disabled")
+                } else {
+                    format!("reads until {until}, and cannot sign in afterwards")
+                }
             ))
         }
         Command::Reinstate { email } => {
@@ -111,11 +117,12 @@ async fn invite(app: &App, invite: Invite) -> Outcome {
     let (household, name) = find_household(app, invite.household.as_deref()).await?;
     let path = invitations::invite_for_operator(app, household, role, invite.days).await?;
     say(&format!(
-        "Whoever opens this link first joins \u{201c}{name}\u{201d} as {}. It works for {} day{}:\n\n    {}{path}\n",
+        "Whoever opens this link first joins \u{201c}{name}\u{201d} as {}. It works for {} day{}:\n\n    {}{path}\n{}",
         a_role(role),
         invite.days,
         if invite.days == 1 { "" } else { "s" },
-        app.origin()
+        app.origin(),
+        about_origin(app)
     ))
 }
 

@@ -102,7 +102,8 @@ pub async fn run(command: Command, settings: Settings) -> Outcome {
                 let origin = app.origin();
                 say(&format!(
                     "Whoever opens this address within a day may set a new password for {email}, once:\n\n    \
-                     {origin}/reset/{token}\n"
+                     {origin}/reset/{token}\n{}",
+                    about_origin(app)
                 ))
             })
             .await
@@ -155,6 +156,15 @@ async fn add(app: &App, add: Add) -> Outcome {
     say(&format!("{email} is now {} of \u{201c}{household_name}\u{201d}.", a_role(role)))
 }
 
+/// What is said after a link that begins with the address that is listened on, for want of a better one.
+pub(super) fn about_origin(app: &App) -> &'static str {
+    if app.settings.base_url.is_some() {
+        return "";
+    }
+    "\nThis LifeOps does not know the address that people type for it, so the link begins with the address that it listens \
+     on. If that does not reach it from elsewhere, replace the beginning, or set LIFEOPS_BASE_URL.\n"
+}
+
 pub(super) fn a_role(role: Role) -> &'static str {
     match role {
         Role::Owner => "an owner",
@@ -172,7 +182,7 @@ pub(super) async fn find_household(app: &App, wanted: Option<&str>) -> Result<(H
         [one] => Ok((one.id, one.name.clone())),
         [] if all.is_empty() => Err(Failure::Told(
             "There is no household yet. Start lifeops and open the address that it prints, or make one with \
-             --new-household NAME."
+             `lifeops user add EMAIL --name NAME --new-household NAME`."
                 .to_owned(),
         )),
         [] => Err(Failure::Told(format!("No household is called so. There are:\n{}", names()))),
@@ -206,7 +216,10 @@ fn standing(member: &Membership, now: Instant) -> String {
     let day = |at: Instant| at.local(&TimeZone::UTC).date();
     match Standing::of(member.disabled, member.removed_from, now) {
         Standing::Here => String::new(),
-        Standing::Disabled => "disabled".to_owned(),
+        Standing::Disabled => match member.removed_from {
+            Some(until) => format!("disabled, leaving on {}", day(until)),
+            None => "disabled".to_owned(),
+        },
         Standing::Leaving(until) => format!("leaving on {}", day(until)),
         Standing::Removed(since) => format!("removed since {}", day(since)),
     }

@@ -6,7 +6,7 @@ use super::door::{digest, origin};
 use crate::app::App;
 use crate::domain::access::{Actor, Via};
 use crate::domain::event::Event;
-use crate::domain::household::{Household, Standing};
+use crate::domain::household::{Household, Member, Standing};
 use crate::domain::ids::{HouseholdId, MemberId, SubmissionKey};
 use crate::domain::instant::Instant;
 use crate::domain::membership::{self, By, Wish};
@@ -14,7 +14,7 @@ use crate::domain::person::Zone;
 use crate::error::{Error, Result};
 use crate::store::db::Tx;
 use crate::store::ledger::{self, Origin};
-use crate::store::{accounts, members, submissions};
+use crate::store::{accounts, invitations, members, submissions};
 
 /// What somebody hears who is no owner.
 pub const OWNERS_ONLY: &str = "Only an owner of the household may do this.";
@@ -90,7 +90,7 @@ struct Asking {
     now: Instant,
 }
 
-/// Lets the domain decide, appends, and ends sessions that may not go on. Nothing if it is so already.
+/// Lets the domain decide, appends, and ends sessions and invitations that may not go on. Nothing if it is so already.
 async fn write(tx: &mut Tx, app: &App, asking: Asking, state: &Household, wish: &Wish) -> Result<Option<Vec<Event>>> {
     let Asking { by, origin, zone, now } = asking;
     if wish.member().is_some_and(|member| state.member(member).is_none()) {
@@ -98,7 +98,16 @@ async fn write(tx: &mut Tx, app: &App, asking: Asking, state: &Household, wish: 
     }
     let grace = i64::try_from(app.settings.removal_grace.as_secs()).unwrap_or(i64::MAX);
     let Some(payload) = membership::decide(state, wish, by, now, grace)? else { return Ok(None) };
+    let mut after = state.clone();
+    after.take(&payload);
     let events = ledger::append_household(tx, now, &origin, today(now, &zone), vec![payload]).await?;
+    if let Some(member) = wish.member()
+        && state.member(member).is_some_and(Member::is_acting_owner)
+        && !after.member(member).is_some_and(Member::is_acting_owner)
+    {
+        // Also if they look after the household again one day.
+        invitations::revoke_of(tx, origin.household, member, now).await?;
+    }
     match wish {
         // The next request of each device is told why.
         Wish::Disable { member } => {

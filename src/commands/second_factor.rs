@@ -20,10 +20,15 @@ use crate::store::{accounts as account_rows, resets};
 use crate::totp::TotpSecret;
 
 /// What a code says that is not right.
-pub const CODE_WRONG: &str = "This code is not right, or it was used before. Wait for the next one and enter that";
+pub const CODE_WRONG: &str = "This code is not right, or it was used before. Wait for the app\u{2019}s next one, or use another \
+    of your recovery codes";
+
+/// What a code says that is not right where only the app's count: there are no recovery codes yet.
+pub const FIRST_CODE_WRONG: &str =
+    "This code is not right, or it was used before. Wait for the app\u{2019}s next one and enter that";
 
 /// What is said to somebody who wants to turn on what is on.
-pub const ALREADY_ON: &str = "The second step is on already, with another secret than this page shows";
+pub const ALREADY_ON: &str = "The second step is on already, with other codes than this page has";
 
 /// Under which purpose secrets are sealed.
 const SECRET: &str = "second factor";
@@ -39,6 +44,10 @@ const GROUPS: usize = 4;
 
 /// For how long an offer stands, in seconds.
 const STANDS: i64 = 60 * 60;
+
+/// For how long after an offer was taken the same form shows its recovery codes again, in seconds: long enough for a second
+/// click.
+const SHOWN_AGAIN: i64 = 60;
 
 /// What somebody may choose to have from now on: a secret and recovery codes. It travels sealed in the form, so that
 /// nothing is kept before a code proves it, and so that the same form sent twice gives the same codes.
@@ -95,52 +104,106 @@ pub async fn of(app: &App, account: AccountId) -> Result<Option<SecondFactor>> {
     Ok(rows::of(&app.db, account).await?)
 }
 
-/// Turns the second factor on, once a code shows that the person's app has the secret. The same offer taken again changes
-/// nothing.
+/// Turns the second factor on, once a code shows that the person's app has the secret. Every other session of the account
+/// ends (`this` is the one that goes on), and its devices are strangers again. The same offer taken again within a minute
+/// changes nothing.
 ///
 /// # Errors
-/// [`Error::Refused`] with [`proof::PASSWORD_WRONG`], [`CODE_WRONG`] or [`ALREADY_ON`]; [`Error::Throttled`].
-pub async fn turn_on(app: &App, from: &Caller, offer: &Offer, password: &str, code: &str) -> Result<()> {
+/// [`Error::Refused`] with [`proof::PASSWORD_WRONG`], [`FIRST_CODE_WRONG`], [`CODE_WRONG`] or [`ALREADY_ON`];
+/// [`Error::Throttled`].
+pub async fn turn_on(
+    app: &App,
+    from: &Caller,
+    offer: &Offer,
+    password: &str,
+    code: &str,
+    this: Option<&str>,
+) -> Result<()> {
     let account = offer.account;
     proof::prove(app, from, account, password).await?;
     let now = app.clock.now();
-    if let Some(kept) = rows::of(&app.db, account).await? {
-        return if is_the_one(app, offer, &kept) { Ok(()) } else { refuse(ALREADY_ON) };
+    if rows::of(&app.db, account).await?.is_some() {
+        return again(app, from, offer, code).await;
     }
     let steps = six_digits(code).map(|code| offer.secret().steps_of(code, now)).unwrap_or_default();
-    let Some(step) = steps.last() else { return refuse(CODE_WRONG) };
+    let Some(step) = steps.last() else { return refuse(FIRST_CODE_WRONG) };
     let secret = seal::seal(&app.key, SECRET, account.0.as_bytes(), &offer.secret)?;
     let mut tx = app.db.begin().await?;
     if !rows::insert(&mut tx, now, account, secret, *step).await? {
         tx.rollback().await?;
-        let kept = rows::of(&app.db, account).await?;
-        return if kept.is_some_and(|kept| is_the_one(app, offer, &kept)) { Ok(()) } else { refuse(ALREADY_ON) };
+        return again(app, from, offer, code).await;
     }
-    rows::put_codes(&mut tx, account, &offer.digests()).await?;
+    rows::put_codes(&mut tx, now, now, account, &offer.digests()).await?;
+    account_rows::end_other_sessions(&mut tx, account, this).await?;
     Ok(tx.commit().await?)
 }
 
-/// Whether this offer was taken before.
-fn is_the_one(app: &App, offer: &Offer, kept: &SecondFactor) -> bool {
-    open_secret(app, offer.account, kept).is_some_and(|secret| secret == offer.secret())
-}
-
-/// Gives the account the offer's recovery codes in place of its old ones. The same offer taken again changes nothing.
+/// Whether an offer was taken, or others were since it was made: its codes are not shown any more.
 ///
 /// # Errors
-/// As [`turn_off`].
+/// If the database refuses.
+pub async fn is_past(app: &App, offer: &Offer) -> Result<bool> {
+    let made_at = offer.until - STANDS * 1_000_000;
+    let kept = rows::of(&app.db, offer.account).await?;
+    let renewed = kept.and_then(|kept| kept.codes_made_at).is_some_and(|at| at.micros() > made_at);
+    Ok(renewed || is_taken(app, offer).await?)
+}
+
+/// Whether an offer's recovery codes are the account's.
+async fn is_taken(app: &App, offer: &Offer) -> Result<bool> {
+    match offer.digests().first() {
+        Some(first) => Ok(rows::has_code(&app.db, offer.account, *first).await?),
+        None => Ok(false),
+    }
+}
+
+/// The same form once more, for somebody who clicked twice: its proofs are asked for as at first, but the code may be used
+/// by now.
+async fn again(app: &App, from: &Caller, offer: &Offer, code: &str) -> Result<()> {
+    if !is_taken(app, offer).await? {
+        return refuse(ALREADY_ON);
+    }
+    counted(app, from, offer.account, was_right(app, offer.account, code)).await
+}
+
+/// Whether a code was right for the recovery codes that were made within the last minute, used or not.
+async fn was_right(app: &App, account: AccountId, typed: &str) -> Result<bool> {
+    let Some(kept) = rows::of(&app.db, account).await? else { return Ok(false) };
+    let now = app.clock.now();
+    let since = now.plus_seconds(-SHOWN_AGAIN);
+    if kept.codes_made_at.is_none_or(|made| made <= since) {
+        return Ok(false);
+    }
+    match six_digits(typed) {
+        Some(code) => Ok(open_secret(app, account, &kept).is_some_and(|secret| !secret.steps_of(code, now).is_empty())),
+        None => Ok(rows::code_used_since(&app.db, since, account, digest(account, &bare(typed))).await?),
+    }
+}
+
+/// Gives the account the offer's recovery codes in place of its old ones. The same offer taken again within a minute changes
+/// nothing.
+///
+/// # Errors
+/// As [`turn_off`]; [`Error::Refused`] with [`ALREADY_ON`].
 pub async fn renew_codes(app: &App, from: &Caller, offer: &Offer, password: &str, code: &str) -> Result<()> {
     proof::prove(app, from, offer.account, password).await?;
-    let digests = offer.digests();
-    if let Some(first) = digests.first()
-        && rows::has_code(&app.db, offer.account, *first).await?
-    {
-        return Ok(());
+    if is_past(app, offer).await? {
+        return again(app, from, offer, code).await;
     }
-    check_code(app, from, offer.account, code).await?;
-    let mut tx = app.db.begin().await?;
-    rows::put_codes(&mut tx, offer.account, &digests).await?;
-    Ok(tx.commit().await?)
+    let take = async {
+        let now = app.clock.now();
+        let mut tx = app.db.begin().await?;
+        if use_up(app, &mut tx, offer.account, code).await? {
+            let just_used = now.plus_seconds(-SHOWN_AGAIN);
+            rows::put_codes(&mut tx, now, just_used, offer.account, &offer.digests()).await?;
+            tx.commit().await?;
+            return Ok(true);
+        }
+        tx.rollback().await?;
+        // A second click may have been first.
+        Ok(is_taken(app, offer).await? && was_right(app, offer.account, code).await?)
+    };
+    counted(app, from, offer.account, take).await
 }
 
 /// Turns the second factor off.
@@ -160,28 +223,45 @@ pub async fn turn_off(app: &App, from: &Caller, account: AccountId, password: &s
 /// # Errors
 /// [`Error::Refused`] with [`CODE_WRONG`]; [`Error::Throttled`]; [`Error::NotFound`] if there is no such account.
 pub async fn check_code(app: &App, from: &Caller, account: AccountId, typed: &str) -> Result<()> {
+    let look = async {
+        let mut tx = app.db.begin().await?;
+        let is_right = use_up(app, &mut tx, account, typed).await?;
+        tx.commit().await?;
+        Ok(is_right)
+    };
+    counted(app, from, account, look).await
+}
+
+/// Counts a try of a code before it is looked at.
+async fn counted(
+    app: &App,
+    from: &Caller,
+    account: AccountId,
+    is_right: impl Future<Output = Result<bool>>,
+) -> Result<()> {
     let email = account_rows::by_id(&app.db, account).await?.ok_or(Error::NotFound)?.email;
     let tries = Tries::of(app, from, &fold(&email), Proof::Code).await?;
     tries.take(app).await?;
-    if is_right(app, account, typed).await? {
+    if is_right.await? {
         return tries.give_back(app).await;
     }
     tries.failed("a code");
     refuse(CODE_WRONG)
 }
 
-async fn is_right(app: &App, account: AccountId, typed: &str) -> Result<bool> {
-    let Some(kept) = rows::of(&app.db, account).await? else { return Ok(false) };
+/// Uses a code of the app or a recovery code up; false if it is not right.
+async fn use_up(app: &App, tx: &mut Tx, account: AccountId, typed: &str) -> Result<bool> {
+    let Some(kept) = rows::of(&mut *tx, account).await? else { return Ok(false) };
     let now = app.clock.now();
     let Some(code) = six_digits(typed) else {
-        return Ok(rows::use_code(&app.db, now, account, digest(account, &bare(typed))).await?);
+        return Ok(rows::use_code(tx, now, account, digest(account, &bare(typed))).await?);
     };
     let Some(secret) = open_secret(app, account, &kept) else {
         tracing::error!(%account, "a second factor's secret was sealed under another master key: recovery codes work");
         return Ok(false);
     };
     for step in secret.steps_of(code, now) {
-        if rows::use_step(&app.db, account, step).await? {
+        if rows::use_step(&mut *tx, account, step).await? {
             return Ok(true);
         }
     }
@@ -196,7 +276,7 @@ pub async fn reset(app: &App, email: &Email) -> Result<()> {
     let account = accounts::find(app, email).await?.account;
     let mut tx = app.db.begin().await?;
     if !rows::remove(&mut tx, account).await? {
-        return refuse(&format!("{email} has no second factor. Nothing was changed."));
+        return refuse(&format!("{email} has no second step. Nothing was changed."));
     }
     resets::note_second_factor(&mut tx, app.clock.now(), account).await?;
     end_sessions(&mut tx, account).await?;

@@ -213,6 +213,17 @@ pub async fn end_sessions(tx: &mut Tx, id: AccountId) -> Result<(), DbError> {
     Ok(())
 }
 
+/// Ends every session of an account but one, for good, and makes its devices strangers again. The epoch stays, so that the
+/// one goes on; a session whose row is gone is refused by the database, whatever a running request wants to save.
+pub async fn end_other_sessions(tx: &mut Tx, id: AccountId, this: Option<&str>) -> Result<(), DbError> {
+    sql("delete from member_session where account_id = $1 and id <> $2")
+        .bind(id)
+        .bind(this.unwrap_or_default())
+        .run(&mut *tx)
+        .await?;
+    devices::forget(tx, id).await
+}
+
 /// Makes every session of an account void. They stay on file, so that the next request of each can be told why it is
 /// signed out.
 pub async fn void_sessions(tx: &mut Tx, id: AccountId) -> Result<(), DbError> {

@@ -148,6 +148,18 @@ pub async fn revoke(tx: &mut Tx, actor: &Actor, id: InvitationId, now: Instant) 
     Ok(found.is_some())
 }
 
+/// Takes back every open invitation that a member has made, for good.
+pub async fn revoke_of(tx: &mut Tx, household: HouseholdId, made_by: MemberId, now: Instant) -> Result<(), DbError> {
+    sql("update invitation set revoked_at = $3
+          where household_id = $1 and made_by = $2 and revoked_at is null and accepted_at is null and expires_at > $3")
+    .bind(household)
+    .bind(made_by)
+    .bind(now)
+    .run(tx)
+    .await?;
+    Ok(())
+}
+
 /// Uses an invitation up.
 pub async fn accept(
     tx: &mut Tx,

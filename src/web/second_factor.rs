@@ -15,11 +15,12 @@ use super::guards::Me;
 use super::page::{Frame, Tab};
 use super::qr::{self, Drawing};
 use super::reply::{page, page_with, see_other};
-use super::session::Member;
+use super::session::{self, Auth, Member};
 use super::visit::Visit;
 use crate::app::App;
-use crate::commands::second_factor::{self as commands, CODE_WRONG, Offer};
+use crate::commands::second_factor::{self as commands, CODE_WRONG, FIRST_CODE_WRONG, Offer};
 use crate::error::{Error, Result};
+use crate::store::sessions;
 
 /// `GET /account/second-factor`
 pub async fn show(State(app): State<App>, Me(me): Me) -> Result<Response, HtmlError> {
@@ -31,17 +32,31 @@ pub async fn show(State(app): State<App>, Me(me): Me) -> Result<Response, HtmlEr
 }
 
 /// `POST /account/second-factor`
-pub async fn turn_on(State(app): State<App>, Me(me): Me, visit: Visit, raw: RawForm) -> Result<Response, HtmlError> {
+pub async fn turn_on(
+    State(app): State<App>,
+    Me(me): Me,
+    auth: Auth,
+    visit: Visit,
+    raw: RawForm,
+) -> Result<Response, HtmlError> {
     let mut errors = Errors::of_form(&raw);
     let offer =
         offered(&app, &me, &raw, &mut errors, "This page was open for too long. Here is a new secret: scan it again")?;
     let (password, code) = proofs(&raw, &mut errors);
     let mut seconds = None;
     if errors.is_empty() {
-        match commands::turn_on(&app, &visit.caller(), &offer, &password, &code).await {
-            Ok(()) => return Ok(show_codes(&me, &offer, "The second step is on")),
+        let this = auth.session.id().map(|id| sessions::key(&id));
+        match commands::turn_on(&app, &visit.caller(), &offer, &password, &code, this.as_deref()).await {
+            Ok(()) => {
+                session::know_device(&auth, &visit, me.account).await?;
+                return Ok(show_codes(&me, &offer, "The second step is on", SIGNED_OUT_ELSEWHERE));
+            }
             Err(error) => seconds = wrong(&mut errors, error)?,
         }
+    }
+    // It is on by now: neither the secret nor the codes are shown again.
+    if commands::of(&app, me.account).await?.is_some() {
+        return Ok(see_other("/account/security"));
     }
     Ok(too_soon(show_offer(&app, &me, &offer, &errors)?, seconds))
 }
@@ -71,9 +86,12 @@ pub async fn renew_codes(
     let mut seconds = None;
     if errors.is_empty() {
         match commands::renew_codes(&app, &visit.caller(), &offer, &password, &code).await {
-            Ok(()) => return Ok(show_codes(&me, &offer, "Your new recovery codes")),
+            Ok(()) => return Ok(show_codes(&me, &offer, "Your new recovery codes", "")),
             Err(error) => seconds = wrong(&mut errors, error)?,
         }
+    }
+    if commands::is_past(&app, &offer).await? {
+        return Ok(see_other("/account/security"));
     }
     Ok(too_soon(confirm(&me, &Ask::codes(offer.sealed(&app)?), &errors), seconds))
 }
@@ -122,7 +140,7 @@ fn proofs(raw: &RawForm, errors: &mut Errors) -> (String, String) {
 /// What was not right: the code, or the password.
 fn wrong(errors: &mut Errors, error: Error) -> Result<Option<i64>> {
     let id = match &error {
-        Error::Refused(refusal) if refusal.0 == CODE_WRONG => "code",
+        Error::Refused(refusal) if refusal.0 == CODE_WRONG || refusal.0 == FIRST_CODE_WRONG => "code",
         Error::Refused(refusal) if refusal.0 == commands::ALREADY_ON => "",
         Error::Throttled { .. } => "",
         _ => "password",
@@ -154,8 +172,12 @@ fn grouped(secret: &str) -> String {
     letters.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join(" ")
 }
 
-fn show_codes(me: &Member, offer: &Offer, heading: &'static str) -> Response {
-    let mut sheet = page(&CodesPage { frame: frame(heading, me, &Errors::none()), heading, codes: offer.codes() });
+/// What is said beside the codes when the second step was turned on.
+const SIGNED_OUT_ELSEWHERE: &str = "All your other devices are signed out: signing in asks for a code there, too.";
+
+fn show_codes(me: &Member, offer: &Offer, heading: &'static str, done: &'static str) -> Response {
+    let codes = offer.codes();
+    let mut sheet = page(&CodesPage { frame: frame(heading, me, &Errors::none()), heading, done, codes });
     // Shown once: the browser keeps no copy either.
     sheet.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     sheet
@@ -215,6 +237,7 @@ struct OfferPage<'a> {
 struct CodesPage<'a> {
     frame: Frame,
     heading: &'static str,
+    done: &'static str,
     codes: &'a [String],
 }
 

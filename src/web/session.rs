@@ -227,6 +227,11 @@ async fn begin(auth: &mut Auth, visit: &Visit, member: Member) -> Result<()> {
     };
     auth.session.insert(sessions::OPENED, opened).await.map_err(Error::internal)?;
     auth.login(&member).await.map_err(Error::internal)?;
+    know_device(auth, visit, account).await
+}
+
+/// Notes that this device is one of an account's own.
+pub async fn know_device(auth: &Auth, visit: &Visit, account: AccountId) -> Result<()> {
     let app = &auth.backend.app;
     let device = devices::remember(app, visit.device_digest, account).await?;
     visit.sets_device_cookie(cookies::line(app, "device", &device, devices::KNOWN)?);
