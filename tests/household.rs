@@ -71,6 +71,11 @@ both_engines! {
         }
         assert!(home.ana.open("/household").await.find_link("Change Ben").is_some());
         assert!(home.ben.open("/household").await.find_link("Change Ben").is_none());
+        // Who only reads is neither asked who sees what they begin nor told to begin something.
+        assert!(home.ben.open("/account").await.find_form("Save choice").is_some());
+        assert!(home.mila.open("/account").await.find_form("Save choice").is_none());
+        home.ben.open("/").await.expect_words("A good first record");
+        home.mila.open("/").await.expect_words("Nothing is written down yet").expect_no_words("A good first record");
 
         let form = home.ana.open("/household").await.form("Save name");
         let refused = home.ana.press(&form.clone().fill("name", " "), "Save name").await.expect(422);
@@ -90,7 +95,7 @@ both_engines! {
         let home = Home::start(engine).await;
         let record = home.create(&home.ana, "Kettle", &[]).await;
         let note = home.ben.open(&record).await.form(words::NOTE).fill("text", "Descaled");
-        assert_eq!(give_role(&home, "Ben", "viewer").await.expect_redirect(), "/household?done=role");
+        assert!(give_role(&home, "Ben", "viewer").await.expect_redirect().starts_with("/household?done=role&member="));
         home.ben.press(&note, words::NOTE).await.expect(403).expect_words("You may read");
         home.ben.open("/").await;
         give_role(&home, "Mila", "owner").await;
@@ -110,7 +115,7 @@ both_engines! {
         let home = Home::start(engine).await;
         let ana = path_of(&home, "Ana").await;
         let before = count_events(&home.server.app.db).await;
-        for (path, button) in [("disable", "Disable Ana"), ("remove", "Remove Ana")] {
+        for (path, button) in [("disable", "Disable yourself"), ("remove", "Remove yourself")] {
             let refused = act(&home.ana, &format!("{ana}/{path}"), button).await.expect(422);
             assert!(refused.summary()[0].0.starts_with("Ana is the only owner"), "{:?}", refused.summary());
             assert!(refused.title().starts_with("Error: "));
@@ -164,7 +169,8 @@ both_engines! {
         let home = Home::start(engine).await;
         let ben = path_of(&home, "Ben").await;
         let page = act(&home.ana, &format!("{ben}/disable"), "Disable Ben").await;
-        assert_eq!(page.expect_redirect(), "/household?done=disabled");
+        assert!(page.expect_redirect().starts_with("/household?done=disabled&member="));
+        home.ana.open(&page.expect_redirect()).await.expect_words("Ben cannot sign in any more");
         // An open public page is no reason to lose the sentence.
         home.ben.open("/help").await;
         let part = home.ben.htmx().get("/records").await.expect(401);
@@ -175,7 +181,7 @@ both_engines! {
         assert_eq!(refused.summary()[0].0, accounts::NOT_RECOGNISED);
         home.ana.open("/household").await.expect_words("disabled: cannot sign in");
         let again = home.ana.open(&ben).await;
-        home.ana.submit(&again.form("Enable Ben"), "Enable Ben").await.expect_words("They can sign in again");
+        home.ana.submit(&again.form("Enable Ben"), "Enable Ben").await.expect_words("Ben can sign in again");
         sign_in(&home.ben, "Ben").await;
         home.ben.open("/records").await;
         assert_eq!(kinds(&home.server.app).await.iter().filter(|kind| kind.ends_with("abled")).count(), 2);
@@ -200,12 +206,14 @@ both_engines! {
         let diary = home.create(&home.ben, "Ben’s diary", &[("visibility", "private")]).await;
         let shared = home.create(&home.ben, "Kettle", &[]).await;
         let ben = path_of(&home, "Ben").await;
+        let name = home.ben.open("/account").await.form("Save name").fill("name", "Benjamin");
         let ask = home.ana.open(&format!("{ben}/remove")).await;
+        ask.clone().expect_words("hand over the records that they keep");
         ask.clone().expect_words("Until 5 October 2026").expect_words("can still sign in and read").expect_words("sealed");
         home.ana.submit(&ask.form("Remove Ben"), "Remove Ben").await.expect_words("Removal begun").expect_words("leaves on");
 
         // Ben reads, and changes nothing.
-        home.ben.open("/").await.expect_words("An owner has removed you from this household");
+        home.ben.open("/").await.expect_words("You are leaving this household");
         home.ben.open(&diary).await.expect_words("Ben’s diary");
         for (path, pairs) in [
             ("/records/new".to_owned(), vec![("title", "New"), ("visibility", "private"), ("occurred", "2020")]),
@@ -215,19 +223,20 @@ both_engines! {
         ] {
             let mut pairs: Vec<_> = pairs.into_iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
             pairs.push(("submission".to_owned(), Uuid::now_v7().to_string()));
-            home.ben.post(&path, &pairs).await.expect(403);
+            let refused = home.ben.post(&path, &pairs).await.expect(403);
+            refused.expect_words("An owner can take the removal back").expect_no_words("make you an editor");
         }
-        let name = home.ben.open("/account").await.form("Save name").fill("name", "Benjamin");
-        home.ben.press(&name, "Save name").await.expect(422).expect_words("Ben is leaving this household");
+        assert!(home.ben.open("/account").await.find_form("Save name").is_none());
+        home.ben.press(&name, "Save name").await.expect(422).expect_words("An owner can take the removal back");
         home.mila.get("/household/leaving").await.expect(404);
         home.mila.get("/household/leaving/records").await.expect(404);
 
         // Nobody changes who is leaving; an owner takes it back, with the role as before.
         let page = home.ana.open(&ben).await;
         assert!(page.find_form("Save role").is_none() && page.find_link("Remove Ben").is_none());
-        home.ana.submit(&page.form("Keep Ben"), "Keep Ben").await.expect_words("They stay a member");
+        home.ana.submit(&page.form("Keep Ben"), "Keep Ben").await.expect_words("Ben stays a member");
         home.note(&home.ben, &shared, "Still here").await;
-        home.ben.open("/").await.expect_no_words("An owner has removed you");
+        home.ben.open("/").await.expect_no_words("You are leaving");
 
         // The second time it holds: whatever the grace period is set to by then.
         act(&home.ana, &format!("{ben}/remove"), "Remove Ben").await.expect(303);
@@ -263,7 +272,8 @@ both_engines! {
         let form = home.ana.open(&ben).await.form("Save role").fill("role", "viewer");
         let before = count_events(&home.server.app.db).await;
         for _ in 0..2 {
-            assert_eq!(home.ana.press(&form, "Save role").await.expect_redirect(), "/household?done=role");
+            let to = home.ana.press(&form, "Save role").await.expect_redirect();
+            home.ana.open(&to).await.expect_words("Ben’s new role holds from now on");
         }
         assert_eq!(count_events(&home.server.app.db).await, before + 1);
         let other = home.ana.press(&form.clone().fill("role", "owner"), "Save role").await.expect(409);
@@ -312,6 +322,7 @@ both_engines! {
         let app = &home.server.app;
         let diary = home.create(&home.ben, "The dog’s diary", &[("visibility", "private")]).await;
         let kettle = home.create(&home.ana, "Kettle", &[]).await;
+        let bicycle = home.create(&home.ben, "Bicycle", &[]).await;
         let (ana, ben) = (member(app, "Ana").await, member(app, "Ben").await);
         household::change_for_operator(app, ben.household, Wish::Remove { member: ben.member }).await.unwrap();
         let page = home.ben.open("/household/leaving").await;
@@ -320,11 +331,45 @@ both_engines! {
         home.ben.submit(&form, &form.button_words()[0]).await;
         home.ana.open(&diary).await.expect_words("The dog’s diary");
         home.ben.get(&diary).await.expect(404);
+        // What they share is theirs to give too: from the list, and from the record itself.
+        let page = home.ben.open("/household/leaving").await;
+        page.link("Hand over Bicycle");
+        assert!(page.find_link("Hand over Kettle").is_none());
+        assert!(home.ben.open(&kettle).await.find_link("Hand it to someone else").is_none());
+        let record = home.ben.open(&bicycle).await;
+        assert!(record.find_link("Delete this record").is_none() && record.find_link("Keep it to yourself").is_none());
+        let ask = home.ben.open(&record.link("Hand it to someone else")).await;
+        let form = ask.form_to(&format!("{bicycle}/hand-over")).fill("to", &ana.member.to_string());
+        home.ben.submit(&form, &form.button_words()[0]).await.expect_words("Ana keeps Bicycle from now on");
         // Nobody gives anything to somebody who is leaving.
-        let ask = home.ana.open(&format!("{kettle}/hand-over")).await.expect_words("Mila").expect_no_words("Ben");
+        let ask = home.ana.open(&format!("{kettle}/hand-over")).await;
+        assert!(ask.all("label").iter().all(|label| label.starts_with("Mila")), "{:?}", ask.all("label"));
         let form = ask.form_to(&format!("{kettle}/hand-over")).force("to", &ben.member.to_string());
         home.ana.press(&form, &form.button_words()[0]).await.expect(422);
         audit(app).await;
+    }
+
+    async fn whoever_removes_themself_reads_words_for_it(engine: Engine) {
+        let home = Home::start(engine).await;
+        let (ana, ben) = (path_of(&home, "Ana").await, path_of(&home, "Ben").await);
+        give_role(&home, "Ben", "owner").await;
+        let ask = home.ana.open(&home.ana.open(&ana).await.link("Remove yourself from the household")).await;
+        let ask = ask.expect_words("you can still sign in and read").expect_words("Another owner can take the removal back");
+        let page = home.ana.submit(&ask.form("Remove yourself"), "Remove yourself").await;
+        page.expect_words("Another owner can take it back").expect_no_words("removed you");
+        home.ana.open("/household/leaving").await.expect_words("an owner who stays can take that back");
+        home.ana.get(&format!("{ben}/disable")).await.expect(403);
+
+        // Somebody who is disabled does not read until the day either.
+        let mila = path_of(&home, "Mila").await;
+        act(&home.ben, &format!("{mila}/disable"), "Disable Mila").await.expect(303);
+        let ask = home.ben.open(&format!("{mila}/remove")).await.expect_words("Mila is disabled");
+        let page = home.ben.submit(&ask.expect_no_words("can still sign in").form("Remove Mila"), "Remove Mila").await;
+        page.expect_words("Until Mila has left you can take it back");
+        let page = home.ben.open(&mila).await.expect_no_words("reads until");
+        let page = page.expect_words("disabled, and cannot sign in until then either");
+        home.ben.submit(&page.form("Keep Mila"), "Keep Mila").await.expect_words("Mila stays a member, and is disabled");
+        audit(&home.server.app).await;
     }
 
     async fn what_the_household_decided_comes_out_of_an_export_again(engine: Engine) {

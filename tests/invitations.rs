@@ -25,6 +25,7 @@ pub async fn invite(owner: &Visitor, role: &str) -> String {
 /// The link on the page that shows it: where it leads, and its path.
 fn link_of(page: &Page) -> (String, String) {
     let link = page.attributes("#link", "value").remove(0);
+    assert_eq!(page.all("#link-words").concat(), link, "also as text that wraps");
     let at = link.find("/invitations/").unwrap();
     (link[..at].to_owned(), link[at..].to_owned())
 }
@@ -254,7 +255,7 @@ both_engines! {
         assert_eq!(rosa.press(&form, "Join").await.expect_redirect(), "/");
         // Somebody who is signed in does not use a link up by opening it.
         let link = invite(&home.ana, "viewer").await;
-        home.ben.open(&link).await.expect_words("You are signed in as Ben");
+        home.ben.open(&link).await.expect_words("You are signed in as Ben").expect_no_words("still good");
         home.ben.post("/invitations/accept", &pairs("Otto")).await.expect(303);
         home.server.visitor().open(&link).await.expect_words("Join The Lindens");
         audit(&home.server.app).await;

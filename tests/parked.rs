@@ -72,10 +72,13 @@ both_engines! {
         // A wrong password in between loses nothing.
         let wrong = page.form("Sign in").fill("email", &email("Ana")).fill("password", "not it");
         let page = visitor.press(&wrong, "Sign in").await.expect(422);
+        assert!(page.says("the form comes back as you filled it in"));
         let again = sign_in_on(&visitor, &page, "Ana").await.expect(200);
         assert_eq!((again.heading(), again.title()), ("Boiler".to_owned(), "Boiler – LifeOps".to_owned()));
         assert!(again.says("You were signed out. Nothing is saved yet; here is what you typed."));
         assert!(again.summary().is_empty(), "nothing is wrong with it");
+        assert_eq!(again.link("Go to the form"), "#note-text");
+        assert_eq!(again.all("#note-text").len(), 1);
         let filled = again.form(words::NOTE);
         for name in ["text", "occurred", "amount", "currency", "submission"] {
             assert_eq!(filled.value(name).trim_end(), form.value(name).trim_end(), "{name}");

@@ -1,16 +1,20 @@
 //! Who keeps a record and who sees it: handing over, sentences with names, and names as they were.
 
+use lifeops::app::Clock;
 use lifeops::commands::accounts;
+use lifeops::commands::household;
 use lifeops::commands::records;
 use lifeops::domain::access::Visibility;
 use lifeops::domain::ids::{MemberId, RecordId, SubmissionKey};
+use lifeops::domain::instant::Instant;
+use lifeops::domain::membership::Wish;
 use lifeops::domain::person::Email;
 use lifeops::error::Error;
 use lifeops::store::db::sql;
 use uuid::Uuid;
 
 use crate::properties::house;
-use crate::support::{Home, Page, Visitor, audit, count_events, email, words};
+use crate::support::{Home, Page, Place, Visitor, audit, count_events, email, words};
 
 async fn press(visitor: &Visitor, path: &str) -> Page {
     let form = visitor.open(path).await.form_to(path);
@@ -190,6 +194,33 @@ both_engines! {
         // Who cannot sign in any more sees nothing any more, and is not named.
         accounts::disable(&home.server.app, &Email::parse(&email("Mila")).unwrap()).await.unwrap();
         home.ben.open(&format!("{diary}/share")).await.expect_words("will see it: Ana and Ben.");
+    }
+
+    async fn who_is_leaving_is_named_until_the_day(engine: Engine) {
+        let clock = Clock::fixed(Instant::from_micros(1_790_000_000_000_000));
+        let home = Home::set_up(Place::empty(engine).await, clock.clone()).await;
+        let diary = home.create(&home.ana, "Diary", &[("visibility", "private")]).await;
+        let car = home.create(&home.ana, "Corolla", &[]).await;
+        let ben = crate::household::member(&home.server.app, "Ben").await;
+        household::change_for_operator(&home.server.app, ben.household, Wish::Remove { member: ben.member }).await.unwrap();
+        let pages = [car.clone(), "/records/new".to_owned(), format!("{diary}/share"), format!("{car}/hand-over"), format!("{car}?at=2026")];
+        for path in &pages {
+            home.ana.open(path).await.expect_words("Ana, Ben (until 5 October 2026) and Mila");
+        }
+        home.ben.open(&car).await.expect_words("Ana, Ben (until 5 October 2026) and Mila");
+        assert_eq!(home.ana.open(&format!("{car}/hand-over")).await.all("label").len(), 1, "nobody gives him anything");
+        // To the second: he reads until then, and is named until then.
+        let moment = sql("select removed_at from member where id = $1").bind(ben.member);
+        let moment = moment.one(&home.server.app.db).await.unwrap().opt_instant("removed_at").unwrap().unwrap();
+        let left = moment.seconds_since(clock.now());
+        clock.advance(left - 1);
+        home.ana.open(&car).await.expect_words("Ben (until");
+        home.ben.open(&car).await;
+        clock.advance(1);
+        for path in &pages {
+            home.ana.open(path).await.expect_words("Ana and Mila").expect_no_words("Ben (");
+        }
+        home.ben.get(&car).await.expect(303);
     }
 
     async fn histories_show_names_as_they_were(engine: Engine) {

@@ -12,6 +12,7 @@ use crate::domain::event::Payload;
 use crate::domain::field::FieldValue;
 use crate::domain::ids::{EventId, MemberId, RecordId, SubmissionKey};
 use crate::domain::instant::Instant;
+use crate::domain::membership::LEAVING;
 use crate::domain::record::NOTE;
 use crate::domain::text::Reason;
 use crate::domain::verbs::{self, Edit, EditRecord, NewNote, NewRecord, Wording};
@@ -200,6 +201,7 @@ fn may(role: Option<Role>, is_leaving: bool, verb: &Verb) -> Result<()> {
         // Who is leaving gives away what they keep, and does nothing else.
         Verb::HandOver { .. } if is_leaving => Ok(()),
         Verb::HandOver { .. } => role_allows(role, Role::may_hand_over, "hand them over"),
+        _ if is_leaving => Err(Error::Forbidden(LEAVING.to_owned())),
         _ => role_allows(role, Role::may_write, "change them"),
     }
 }

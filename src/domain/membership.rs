@@ -84,6 +84,10 @@ pub enum By {
     Operator,
 }
 
+/// What a member hears who is leaving and wants to change something.
+pub const LEAVING: &str =
+    "You are leaving this household, so you may read, but not change anything. An owner can take the removal back.";
+
 /// Decides a wish about a member of the household. `grace` is how long a removal takes to hold, in seconds.
 ///
 /// # Errors
@@ -99,7 +103,7 @@ pub fn decide(
         Wish::Rename { name } => {
             (household.name != name.as_str()).then(|| HouseholdRenamed { name: name.clone() }.into())
         }
-        Wish::RenameMember { member, name } => rename_member(household, known(household, *member)?, name, now)?,
+        Wish::RenameMember { member, name } => rename_member(household, known(household, *member)?, name, by, now)?,
         Wish::ChangeRole { member, role } => change_role(known(household, *member)?, *role, now)?,
         Wish::Disable { member } => {
             let member = known(household, *member)?;
@@ -141,9 +145,14 @@ fn rename_member(
     household: &Household,
     member: &Member,
     name: &MemberName,
+    by: By,
     now: Instant,
 ) -> Result<Option<Payload>, Refusal> {
     not_gone(member, now)?;
+    // Members rename nobody but themselves.
+    if by == By::Member && member.removed_from.is_some() {
+        return Err(Refusal::new(LEAVING));
+    }
     not_leaving(member)?;
     if member.name == name.as_str() {
         return Ok(None);

@@ -44,22 +44,39 @@ pub async fn much(db: &Db, actor: &Actor) -> Result<Much> {
     Ok(Much { records: row.int("records")?, events: row.int("events")? })
 }
 
-/// The private records of a member that are not deleted, latest activity first, at most `limit`: id and title.
+/// A record that somebody keeps.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Kept {
+    /// The record.
+    pub id: RecordId,
+    /// What it is called.
+    pub title: String,
+    /// Whether only its keeper sees it.
+    pub private: bool,
+}
+
+/// The records that a member keeps and that are not deleted, private ones first, then latest activity first, at most
+/// `limit`.
 ///
 /// # Errors
 /// If the database refuses.
-pub async fn records(db: &Db, actor: &Actor, limit: i64) -> Result<Vec<(RecordId, String)>> {
+pub async fn records(db: &Db, actor: &Actor, limit: i64) -> Result<Vec<Kept>> {
     let rows = sql("
-        select id, title from record_view
-        where household_id = $1 and owner_id = $2 and visibility = 'private' and not deleted
-        order by position desc
+        select id, title, visibility from record_view
+        where household_id = $1 and owner_id = $2 and not deleted
+        order by visibility desc, position desc
         limit $3")
     .bind(actor.household)
     .bind(actor.member)
     .bind(limit)
     .all(db)
     .await?;
-    rows.iter().map(|row| Ok((RecordId(row.uuid("id")?), row.text("title")?))).collect()
+    rows.iter()
+        .map(|row| {
+            let private = row.text("visibility")? == "private";
+            Ok(Kept { id: RecordId(row.uuid("id")?), title: row.text("title")?, private })
+        })
+        .collect()
 }
 
 /// At most `limit` events of a member's private records after a position, in order.

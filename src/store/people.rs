@@ -3,10 +3,13 @@
 
 use std::collections::HashMap;
 
+use jiff::Timestamp;
+
 use crate::domain::access::{Actor, Role};
 use crate::domain::event::Fact;
 use crate::domain::household::names;
 use crate::domain::ids::{HouseholdId, MemberId};
+use crate::domain::instant::Instant;
 use crate::domain::person::Called;
 use crate::error::Result;
 
@@ -90,6 +93,8 @@ pub struct Person {
     pub role: Role,
     /// Whether the member may sign in, and is not leaving.
     pub present: bool,
+    /// Until when the member still sees what the household shares, if they are leaving.
+    pub until: Option<Instant>,
     /// Earlier names and today's, each from a position on, in order.
     names: Vec<(i64, String)>,
 }
@@ -98,10 +103,12 @@ pub struct Person {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct People(Vec<Person>);
 
-/// Everybody of the household `$1` in one column, a line for each name: member, whether present, role, since which
-/// position, name. One column of a statement that is asked anyway costs less than a statement of its own.
+/// Everybody of the household `$1` in one column, a line for each name: member, whether present (`+`), disabled (`-`) or
+/// until when, role, since which position, name. One column of a statement that is asked anyway costs less than a
+/// statement of its own.
 pub(super) const PEOPLE: &str = "(select string_agg(
-        cast(known.id as text) || case when known.disabled or known.removed_at is not null then ' - ' else ' + ' end || known.role || ' '
+        cast(known.id as text) || ' ' || case when known.disabled then '-' when known.removed_at is null then '+'
+            else replace(cast(known.removed_at as text), ' ', 'T') end || ' ' || known.role || ' '
             || cast(coalesce(named.position, 0) as text) || ' ' || coalesce(named.name, known.name),
         '\n' order by known.joined_at, known.id, named.position)
      from member as known
@@ -113,12 +120,13 @@ impl People {
     pub(super) fn read(row: &Row) -> Result<Self, DbError> {
         let mut people: Vec<Person> = Vec::new();
         for line in row.opt_text("people")?.unwrap_or_default().lines() {
-            let (member, present, role, position, name) =
+            let (member, place, role, position, name) =
                 parts(line).ok_or_else(|| bad("people", "it is no line of a member"))?;
             match people.last_mut().filter(|person| person.member == member) {
                 Some(person) => person.name.clone_from(&name),
                 None => {
-                    people.push(Person { member, name: name.clone(), role, present, names: Vec::new() });
+                    let (present, until) = (place == Place::Present, place.until());
+                    people.push(Person { member, name: name.clone(), role, present, until, names: Vec::new() });
                 }
             }
             if let Some(person) = people.last_mut() {
@@ -128,7 +136,12 @@ impl People {
         Ok(Self(people))
     }
 
-    /// Those who may sign in and stay, and so see what the household shares.
+    /// Those who see what the household shares at a moment: who is leaving does, until the day.
+    pub fn seeing(&self, now: Instant) -> impl Iterator<Item = &Person> {
+        self.0.iter().filter(move |person| person.present || person.until.is_some_and(|until| now < until))
+    }
+
+    /// Those who may sign in and stay.
     pub fn present(&self) -> impl Iterator<Item = &Person> {
         self.0.iter().filter(|person| person.present)
     }
@@ -141,13 +154,42 @@ impl People {
     }
 }
 
-fn parts(line: &str) -> Option<(MemberId, bool, Role, i64, String)> {
+/// How somebody stands in a line of [`PEOPLE`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Present,
+    Disabled,
+    Until(Instant),
+}
+
+impl Place {
+    fn until(self) -> Option<Instant> {
+        match self {
+            Self::Until(until) => Some(until),
+            Self::Present | Self::Disabled => None,
+        }
+    }
+
+    /// One engine keeps an instant as microseconds, the other writes it down.
+    fn read(text: &str) -> Option<Self> {
+        match text {
+            "+" => Some(Self::Present),
+            "-" => Some(Self::Disabled),
+            _ => match text.parse() {
+                Ok(micros) => Some(Self::Until(Instant::from_micros(micros))),
+                Err(_) => text.parse::<Timestamp>().ok().map(|at| Self::Until(at.into())),
+            },
+        }
+    }
+}
+
+fn parts(line: &str) -> Option<(MemberId, Place, Role, i64, String)> {
     let mut parts = line.splitn(5, ' ');
     let member = parts.next()?.parse().ok()?;
-    let present = parts.next()? == "+";
+    let place = Place::read(parts.next()?)?;
     let role = parts.next()?.parse().ok()?;
     let position = parts.next()?.parse().ok()?;
-    Some((member, present, role, position, parts.next()?.to_owned()))
+    Some((member, place, role, position, parts.next()?.to_owned()))
 }
 
 /// The household of who asks: its name, and everybody in it.

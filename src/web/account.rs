@@ -176,7 +176,17 @@ impl Form {
 
 fn shown(me: &Member, form: Form, flash: Option<Flash>, errors: &Errors) -> Response {
     let frame = Frame::member("Your account", Tab::None, me.who()).flash(flash).wrong(!errors.is_empty());
-    page_with(errors.status(), &AccountPage { frame, form, errors, zones: &ZONES })
+    page_with(
+        errors.status(),
+        &AccountPage {
+            frame,
+            form,
+            errors,
+            zones: &ZONES,
+            may_write: me.actor.role.may_write(),
+            leaving: me.leaving.is_some(),
+        },
+    )
 }
 
 /// An instant in a member's zone, as the account's pages say it.
@@ -191,6 +201,8 @@ struct AccountPage<'a> {
     form: Form,
     errors: &'a Errors,
     zones: &'a Zones,
+    may_write: bool,
+    leaving: bool,
 }
 
 /// What somebody types who begins a household, at set-up or when registering. The password is never kept.

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::response::Response;
 
 use crate::app::App;
-use crate::commands::records::{self as commands, Written};
+use crate::commands::records as commands;
 use crate::domain::Refusal;
 use crate::domain::access::Visibility;
 use crate::domain::event::Payload;
@@ -61,16 +61,16 @@ pub async fn delete(
     form: RawForm,
 ) -> Result<Response, HtmlError> {
     let view = views::record(&app.db, &me.actor, id).await?;
-    may_write(&me.actor)?;
+    may_write(&me)?;
     let mut errors = Errors::of_form(&form);
     let reason = errors.take("reason", form.get("reason").parse_some(Reason::parse));
     let key = errors.key(&form);
     let (Some(reason), true) = (reason, errors.is_empty()) else {
-        return Ok(show(&me, &view, Act::Delete, key, form.text("reason"), errors));
+        return Ok(show(&app, &me, &view, Act::Delete, key, form.text("reason"), errors));
     };
     match commands::delete(&app, &me.actor, key, id, reason).await {
         Ok(_) => Ok(see_other(&format!("/records/{id}?done=deleted"))),
-        Err(Error::Refused(refusal)) => Ok(refused(&me, &view, Act::Delete, key, &form, refusal)),
+        Err(Error::Refused(refusal)) => Ok(refused(&app, &me, &view, Act::Delete, key, &form, refusal)),
         Err(other) => Err(other.into()),
     }
 }
@@ -83,7 +83,7 @@ pub async fn restore(
     form: RawForm,
 ) -> Result<Response, HtmlError> {
     views::record(&app.db, &me.actor, id).await?;
-    may_write(&me.actor)?;
+    may_write(&me)?;
     let key = whole(&form)?;
     commands::restore(&app, &me.actor, key, id, None).await?;
     Ok(see_other(&format!("/records/{id}?done=restored")))
@@ -100,7 +100,7 @@ pub async fn share(
     keeps(&me, &view)?;
     let key = whole(&form)?;
     let done = commands::share(&app, &me.actor, key, id).await;
-    answer(&me, &view, Act::Share, key, &form, done, "shared")
+    answer(&app, &me, &view, Act::Share, key, &form, done.map(|_| "shared"))
 }
 
 /// `POST /records/{record}/keep-private`
@@ -114,7 +114,7 @@ pub async fn keep_private(
     keeps(&me, &view)?;
     let key = whole(&form)?;
     let done = commands::unshare(&app, &me.actor, key, id).await;
-    answer(&me, &view, Act::KeepPrivate, key, &form, done, "kept")
+    answer(&app, &me, &view, Act::KeepPrivate, key, &form, done.map(|_| "kept"))
 }
 
 /// `GET /records/{record}/events/{event}/undo`
@@ -124,7 +124,7 @@ pub async fn ask_undo(
     EventPath(id, event): EventPath,
 ) -> Result<Response, HtmlError> {
     let view = views::record(&app.db, &me.actor, id).await?;
-    may_write(&me.actor)?;
+    may_write(&me)?;
     let entry = history::entry(&app.db, &me.actor, id, event).await?;
     Ok(show_undo(&me, &view, &entry, SubmissionKey::new(), String::new(), Errors::none()))
 }
@@ -137,7 +137,7 @@ pub async fn undo(
     form: RawForm,
 ) -> Result<Response, HtmlError> {
     let view = views::record(&app.db, &me.actor, id).await?;
-    may_write(&me.actor)?;
+    may_write(&me)?;
     let entry = history::entry(&app.db, &me.actor, id, event).await?;
     let mut errors = Errors::of_form(&form);
     let reason = errors.take("reason", form.get("reason").parse_some(Reason::parse));
@@ -158,15 +158,15 @@ pub async fn undo(
 async fn ask(State(app): State<App>, Me(me): Me, RecordPath(id): RecordPath, act: Act) -> Result<Response, HtmlError> {
     let view = views::record(&app.db, &me.actor, id).await?;
     match act {
-        Act::Delete => may_write(&me.actor)?,
+        Act::Delete => may_write(&me)?,
         Act::Share | Act::KeepPrivate => keeps(&me, &view)?,
     }
-    Ok(show(&me, &view, act, SubmissionKey::new(), String::new(), Errors::none()))
+    Ok(show(&app, &me, &view, act, SubmissionKey::new(), String::new(), Errors::none()))
 }
 
 /// Who sees a record is for the member who keeps it to decide.
 pub(super) fn keeps(me: &Member, view: &RecordView) -> Result<(), Error> {
-    may_write(&me.actor)?;
+    may_write(me)?;
     kept_by(me, view)
 }
 
@@ -189,25 +189,33 @@ fn whole(form: &RawForm) -> Result<SubmissionKey, Error> {
 }
 
 fn answer(
+    app: &App,
     me: &Member,
     view: &RecordView,
     act: Act,
     key: SubmissionKey,
     form: &RawForm,
-    done: Result<Written, Error>,
-    word: &str,
+    done: Result<&str, Error>,
 ) -> Result<Response, HtmlError> {
     match done {
-        Ok(_) => Ok(see_other(&format!("/records/{}?done={word}", view.id))),
-        Err(Error::Refused(refusal)) => Ok(refused(me, view, act, key, form, refusal)),
+        Ok(word) => Ok(see_other(&format!("/records/{}?done={word}", view.id))),
+        Err(Error::Refused(refusal)) => Ok(refused(app, me, view, act, key, form, refusal)),
         Err(other) => Err(other.into()),
     }
 }
 
-fn refused(me: &Member, view: &RecordView, act: Act, key: SubmissionKey, form: &RawForm, refusal: Refusal) -> Response {
+fn refused(
+    app: &App,
+    me: &Member,
+    view: &RecordView,
+    act: Act,
+    key: SubmissionKey,
+    form: &RawForm,
+    refusal: Refusal,
+) -> Response {
     let mut errors = Errors::none();
     errors.add("", refusal.0);
-    show(me, view, act, key, form.text("reason"), errors)
+    show(app, me, view, act, key, form.text("reason"), errors)
 }
 
 /// "12 events": how much a record's story holds.
@@ -218,7 +226,15 @@ pub(super) fn events_in_words(view: &RecordView) -> String {
     }
 }
 
-fn show(me: &Member, view: &RecordView, act: Act, key: SubmissionKey, reason: String, errors: Errors) -> Response {
+fn show(
+    app: &App,
+    me: &Member,
+    view: &RecordView,
+    act: Act,
+    key: SubmissionKey,
+    reason: String,
+    errors: Errors,
+) -> Response {
     let (title, events) = (view.state.title(), events_in_words(view));
     let (question, sentences, button, keep, path) = match act {
         Act::Delete => (
@@ -234,7 +250,7 @@ fn show(me: &Member, view: &RecordView, act: Act, key: SubmissionKey, reason: St
         Act::Share => (
             format!("Share “{title}” with the household?"),
             vec![
-                format!("{}. Those who may write can add to it.", sight::everyone(view, "will see it")),
+                format!("{}. Those who may write can add to it.", sight::everyone(app, &me.actor, view, "will see it")),
                 format!("They will see its whole past too: {events}, with every word that was ever written in it."),
             ],
             "Share it",

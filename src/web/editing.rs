@@ -8,8 +8,9 @@ use axum::response::Response;
 use crate::app::App;
 use crate::commands::records::{self as commands, EditRecord, Meaning, NewRecord, Written};
 use crate::domain::Refusal;
-use crate::domain::access::{Actor, Visibility};
+use crate::domain::access::Visibility;
 use crate::domain::ids::SubmissionKey;
+use crate::domain::membership::LEAVING;
 use crate::error::Error;
 use crate::store::views::{self, RecordView};
 use crate::store::{accounts, fields, people};
@@ -31,7 +32,7 @@ use super::sight;
 
 /// `GET /records/new`
 pub async fn new(State(app): State<App>, Me(me): Me) -> Result<Response, HtmlError> {
-    may_write(&me.actor)?;
+    may_write(&me)?;
     let private = accounts::default_visibility(&app.db, me.account).await? == Visibility::Private;
     let form = FormView { private, ..FormView::empty() };
     show_new(&app, &me, form, Errors::none()).await
@@ -39,7 +40,7 @@ pub async fn new(State(app): State<App>, Me(me): Me) -> Result<Response, HtmlErr
 
 /// `POST /records/new`: begins the record, or adds and removes rows of the form.
 pub async fn create(State(app): State<App>, Me(me): Me, form: RawForm) -> Result<Response, HtmlError> {
-    may_write(&me.actor)?;
+    may_write(&me)?;
     let mut view = FormView::typed(&form, None);
     let mut errors = Errors::of_form(&form);
     if view.rearrange(&form.text("action")) {
@@ -65,7 +66,7 @@ pub async fn create(State(app): State<App>, Me(me): Me, form: RawForm) -> Result
 
 /// `GET /records/{record}/edit`
 pub async fn edit(State(app): State<App>, Me(me): Me, RecordPath(id): RecordPath) -> Result<Response, HtmlError> {
-    may_write(&me.actor)?;
+    may_write(&me)?;
     let view = views::record(&app.db, &me.actor, id).await?;
     if view.state.deleted.is_some() {
         return Ok(see_other(&format!("/records/{id}")));
@@ -81,7 +82,7 @@ pub async fn save(
     RecordPath(id): RecordPath,
     form: RawForm,
 ) -> Result<Response, HtmlError> {
-    may_write(&me.actor)?;
+    may_write(&me)?;
     let view = views::record(&app.db, &me.actor, id).await?;
     let form = conflict::settled(form);
     let mut errors = Errors::of_form(&form);
@@ -121,17 +122,18 @@ pub async fn save(
     }
 }
 
-/// A viewer reads; only editors and owners get to the forms.
+/// A viewer reads, and so does whoever is leaving; only editors and owners get to the forms.
 ///
 /// # Errors
-/// [`Error::Forbidden`] for a viewer.
-pub fn may_write(actor: &Actor) -> Result<(), Error> {
-    if actor.role.may_write() {
+/// [`Error::Forbidden`] for everybody else.
+pub fn may_write(me: &Member) -> Result<(), Error> {
+    if me.actor.role.may_write() {
         return Ok(());
     }
-    Err(Error::Forbidden(
-        "You may read here, but not write. Ask an owner of the household to make you an editor.".into(),
-    ))
+    Err(Error::Forbidden(match me.leaving {
+        Some(_) => LEAVING.to_owned(),
+        None => "You may read here, but not write. Ask an owner of the household to make you an editor.".to_owned(),
+    }))
 }
 
 fn outcome(saved: &Written) -> &'static str {
@@ -176,7 +178,7 @@ async fn show_new(app: &App, me: &Member, mut form: FormView, errors: Errors) ->
     Ok(page_with(
         errors.status(),
         &NewTemplate {
-            everyone: sight::names(&people),
+            everyone: sight::names(app, &me.actor, &people),
             frame: Frame::member("New record", Tab::Records, Who::of(me)).wrong(!errors.is_empty()),
             crumbs: vec![
                 ("/records".to_owned(), "Records".to_owned()),
@@ -208,7 +210,7 @@ async fn show_edit(
         &EditTemplate {
             frame: Frame::member(&title, Tab::Records, Who::of(me)).wrong(!errors.is_empty()),
             crumbs: crumbs(view, Some((format!("/records/{}/edit", view.id), "Edit"))),
-            head: Head::of(view, &me.actor),
+            head: Head::of(app, view, &me.actor),
             categories: category_names(&known),
             known_tags: tags.into_iter().take(12).collect(),
             types: TYPES,

@@ -29,7 +29,7 @@ pub async fn ask(State(app): State<App>, Me(me): Me, RecordPath(id): RecordPath)
     let view = views::record(&app.db, &me.actor, id).await?;
     may_hand_over(&me)?;
     kept_by(&me, &view)?;
-    Ok(show(&me, &view, "", SubmissionKey::new(), Errors::none()))
+    Ok(show(&app, &me, &view, "", SubmissionKey::new(), Errors::none()))
 }
 
 /// `POST /records/{record}/hand-over`
@@ -57,12 +57,12 @@ pub async fn hand_over(
     }
     let view = views::record(&app.db, &me.actor, id).await?;
     kept_by(&me, &view)?;
-    Ok(show(&me, &view, &form.text("to"), key, errors))
+    Ok(show(&app, &me, &view, &form.text("to"), key, errors))
 }
 
 /// Whoever writes gives away what they keep; so does whoever is leaving.
 fn may_hand_over(me: &Member) -> Result<(), Error> {
-    if me.leaving.is_some() { Ok(()) } else { may_write(&me.actor) }
+    if me.leaving.is_some() { Ok(()) } else { may_write(me) }
 }
 
 /// To the record with a message, or to the list if it is not the member's to see any more.
@@ -74,7 +74,7 @@ pub(super) async fn left(app: &App, me: &Member, id: RecordId, word: &str) -> Re
     })
 }
 
-fn show(me: &Member, view: &RecordView, chosen: &str, key: SubmissionKey, errors: Errors) -> Response {
+fn show(app: &App, me: &Member, view: &RecordView, chosen: &str, key: SubmissionKey, errors: Errors) -> Response {
     let title = view.state.title();
     let question = format!("Hand “{title}” to someone else?");
     let others = view.people.present().filter(|person| person.member != me.actor.member);
@@ -104,7 +104,7 @@ fn show(me: &Member, view: &RecordView, chosen: &str, key: SubmissionKey, errors
             ),
         ],
         Visibility::Household => vec![
-            format!("{}, as now.", sight::everyone(view, "goes on seeing it")),
+            format!("{}, as now.", sight::everyone(app, &me.actor, view, "goes on seeing it")),
             "Whoever you choose keeps it from then on. Only they can keep it to themselves or hand it back.".to_owned(),
         ],
     };

@@ -1,5 +1,6 @@
 //! The front of a record: title, who keeps and sees it, facts, description.
 
+use crate::app::App;
 use crate::domain::access::{Actor, Visibility};
 use crate::domain::field::FieldType;
 use crate::domain::ids::RecordId;
@@ -54,17 +55,17 @@ pub struct Fact {
 
 impl Head {
     /// The record as it stands.
-    pub fn of(view: &RecordView, actor: &Actor) -> Self {
-        Self::of_state(view, &view.state, actor)
+    pub fn of(app: &App, view: &RecordView, actor: &Actor) -> Self {
+        Self::of_state(app, view, &view.state, actor)
     }
 
     /// The record as it was; who may see it is decided by today.
-    pub fn of_past(view: &RecordView, past: &Record, actor: &Actor) -> Self {
-        let seen_by = sight::seen_by_then(view, past, actor);
-        Self { may_add: false, seen_by, ..Self::of_state(view, past, actor) }
+    pub fn of_past(app: &App, view: &RecordView, past: &Record, actor: &Actor) -> Self {
+        let seen_by = sight::seen_by_then(app, view, past, actor);
+        Self { may_add: false, seen_by, ..Self::of_state(app, view, past, actor) }
     }
 
-    fn of_state(view: &RecordView, state: &Record, actor: &Actor) -> Self {
+    fn of_state(app: &App, view: &RecordView, state: &Record, actor: &Actor) -> Self {
         let look = Look::of(state.category());
         let may_write = actor.role.may_write();
         Self {
@@ -75,7 +76,7 @@ impl Head {
             icon: look.icon,
             category_words: state.category().unwrap_or("No category").to_owned(),
             seen_icon: if view.state.visibility == Visibility::Private { "lock" } else { "people" },
-            seen_by: sight::seen_by(view, actor),
+            seen_by: sight::seen_by(app, view, actor),
             tags: state.tags.iter().map(ToString::to_string).collect(),
             facts: facts(state),
             description: state.description().map(|text| markdown::render(text, 3)).unwrap_or_default(),

@@ -34,7 +34,7 @@ const HERE: i64 = 10 * 60;
 /// `GET /household`
 pub async fn show(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Result<Response, HtmlError> {
     let form = NameForm { name: me.household_name.clone(), key: SubmissionKey::new() };
-    shown(&app, &me, form, flash(&asked), &Errors::none()).await
+    shown(&app, &me, form, Some(&asked), &Errors::none()).await
 }
 
 /// `POST /household/name`
@@ -63,16 +63,27 @@ pub(super) fn owners_only(me: &Member) -> Result<(), Error> {
     }
 }
 
-/// What was just done, as a word in the address.
-fn flash(asked: &RawForm) -> Option<Flash> {
-    let (heading, text) = match asked.text("done").as_str() {
-        "name" => ("Saved", "The household has a new name."),
-        "role" => ("Saved", "The new role holds from now on."),
-        "disabled" => ("Disabled", "They cannot sign in any more. Their records and their history stay."),
-        "enabled" => ("Enabled", "They can sign in again."),
-        "removed" => ("Removal begun", "Until it holds you can take it back at any time."),
-        "kept" => ("Taken back", "They stay a member, with the role that they had."),
-        "revoked" => ("Taken back", "The invitation’s link does not work any more."),
+/// What was just done and to whom, as words in the address.
+fn flash(asked: &RawForm, lines: &[Line], me: &Member) -> Option<Flash> {
+    let member = asked.text("member").parse::<MemberId>().ok();
+    let line = member.and_then(|member| lines.iter().find(|line| line.member == member));
+    let (heading, text) = match (asked.text("done").as_str(), line) {
+        ("name", _) => ("Saved", "The household has a new name.".to_owned()),
+        ("revoked", _) => ("Taken back", "The invitation’s link does not work any more.".to_owned()),
+        ("removed", Some(line)) if line.member == me.actor.member => {
+            ("Removal begun", "You leave this household. Another owner can take it back until it holds.".to_owned())
+        }
+        (word, Some(Line { name, disabled, .. })) => match word {
+            "role" => ("Saved", format!("{name}’s new role holds from now on.")),
+            "disabled" => {
+                ("Disabled", format!("{name} cannot sign in any more. Their records and their history stay."))
+            }
+            "enabled" => ("Enabled", format!("{name} can sign in again.")),
+            "removed" => ("Removal begun", format!("Until {name} has left you can take it back at any time.")),
+            "kept" if *disabled => ("Taken back", format!("{name} stays a member, and is disabled as before.")),
+            "kept" => ("Taken back", format!("{name} stays a member, with the role that they had.")),
+            _ => return None,
+        },
         _ => return None,
     };
     Some(Flash::new(heading, text))
@@ -82,7 +93,7 @@ async fn shown(
     app: &App,
     me: &Member,
     form: NameForm,
-    flash: Option<Flash>,
+    asked: Option<&RawForm>,
     errors: &Errors,
 ) -> Result<Response, HtmlError> {
     let now = app.clock.now();
@@ -91,6 +102,7 @@ async fn shown(
     let since = lines.iter().map(|line| line.joined_at).min().unwrap_or(now);
     let (members, former): (Vec<_>, Vec<_>) =
         lines.iter().map(|line| MemberView::of(line, me, now, &zone)).partition(|member| member.gone.is_none());
+    let flash = asked.and_then(|asked| flash(asked, &lines, me));
     let owns = me.actor.role == Role::Owner;
     let invitations = invitations::of_household(&app.db, &me.actor).await?;
     let sheet = HouseholdPage {

@@ -84,18 +84,21 @@ pub async fn made(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
         Err(_) => None,
     };
     let mut response = match found {
-        Some((path, invitation)) => link(&app, &me, &format!("{}{path}", app.origin()), &invitation),
+        Some((path, invitation)) => {
+            let here = with_query("/household/invitations/made", &[("key", &asked.text("key"))]);
+            link(&app, &me, &here, &format!("{}{path}", app.origin()), &invitation)
+        }
         None => not_again(&me),
     };
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
 }
 
-fn link(app: &App, me: &Member, link: &str, invitation: &Invitation) -> Response {
+fn link(app: &App, me: &Member, here: &str, link: &str, invitation: &Invitation) -> Response {
     let heading = "Invitation made";
     page(&MadePage {
         frame: Frame::member(heading, Tab::Household, me.who()).status("The invitation’s link is ready to copy"),
-        crumbs: crumbs("/household", heading),
+        crumbs: crumbs(here, heading),
         heading,
         role: a_role(invitation.role),
         until: Moment::recorded(invitation.expires_at, &moments::zone(&me.actor)),

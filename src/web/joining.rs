@@ -155,7 +155,7 @@ fn someone_is_here(member: &session::Member) -> Response {
             heading,
             sentences: vec![
                 "An invitation is for somebody who has no account here yet, and an account belongs to one household. \
-                 The link is still good: pass it on, or sign out and open it again to join as somebody else."
+                 Nothing has happened with the link: pass it on, or sign out and open it again to join as somebody else."
                     .to_owned(),
             ],
             ways: vec![("/".to_owned(), "Go to the start page".to_owned())],

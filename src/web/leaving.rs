@@ -8,9 +8,8 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 
 use crate::app::App;
-use crate::domain::ids::RecordId;
 use crate::error::Error;
-use crate::store::own::{self, Much};
+use crate::store::own::{self, Kept, Much};
 use crate::upkeep::own_records::Pieces;
 
 use super::error::HtmlError;
@@ -19,7 +18,7 @@ use super::moments::{self, Moment};
 use super::page::{Frame, Tab};
 use super::reply::page;
 
-/// How many private records the page lists; whoever keeps more gives these away first.
+/// How many records the page lists; whoever keeps more gives these away first.
 const LISTED: i64 = 100;
 
 /// `GET /household/leaving`
@@ -63,5 +62,5 @@ struct LeavingPage {
     heading: String,
     until: Moment,
     much: Much,
-    records: Vec<(RecordId, String)>,
+    records: Vec<Kept>,
 }

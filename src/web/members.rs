@@ -19,7 +19,7 @@ use super::guards::Me;
 use super::household::{MemberView, owners_only};
 use super::moments::{self, Moment};
 use super::page::{Frame, Tab};
-use super::paths::MemberPath;
+use super::paths::{MemberPath, with_query};
 use super::reply::{page_with, see_other};
 use super::session::Member;
 
@@ -74,7 +74,7 @@ pub async fn change_role(
         return Ok(shown(&app, &me, &line, role, key, &errors));
     };
     match commands::change(&app, &me.actor, key, Wish::ChangeRole { member, role }).await {
-        Ok(_) => Ok(see_other("/household?done=role")),
+        Ok(_) => Ok(done("role", member)),
         Err(Error::Refused(Refusal(sentence))) => {
             errors.add("role-owner", sentence);
             Ok(shown(&app, &me, &line, Some(role), key, &errors))
@@ -140,7 +140,7 @@ async fn act(
         return Ok(asked(&app, &me, &line, act, key, &errors));
     }
     match commands::change(&app, &me.actor, key, act.wish(member)).await {
-        Ok(_) => Ok(see_other(&format!("/household?done={}", act.done()))),
+        Ok(_) => Ok(done(act.done(), member)),
         Err(Error::Refused(Refusal(sentence))) => {
             errors.add("", sentence);
             Ok(asked(&app, &me, &line, act, key, &errors))
@@ -174,7 +174,17 @@ fn asked(app: &App, me: &Member, line: &Line, act: Act, key: SubmissionKey, erro
     let name = &line.name;
     let grace = i64::try_from(app.settings.removal_grace.as_secs()).unwrap_or(i64::MAX);
     let until = Moment::recorded(app.clock.now().plus_seconds(grace), &moments::zone(&me.actor)).words;
+    let is_me = line.member == me.actor.member;
     let (question, sentences, button, word) = match act {
+        Act::Disable if is_me => (
+            "Disable yourself?".to_owned(),
+            vec![
+                "You are signed out at once and cannot sign in until another owner enables you again.".to_owned(),
+                "Your records and your history stay as they are.".to_owned(),
+            ],
+            "Disable yourself".to_owned(),
+            "disable",
+        ),
         Act::Disable => (
             format!("Disable {name}?"),
             vec![
@@ -187,22 +197,15 @@ fn asked(app: &App, me: &Member, line: &Line, act: Act, key: SubmissionKey, erro
         Act::Enable => {
             (format!("Enable {name}?"), vec![format!("{name} can sign in again.")], format!("Enable {name}"), "enable")
         }
-        Act::Remove => (
-            format!("Remove {name} from the household?"),
-            vec![
-                format!(
-                    "Until {until}, {name} can still sign in and read, hand over private records and take a copy of \
-                     them along, but change nothing else. You can take the removal back until then."
-                ),
-                format!(
-                    "Afterwards {name} cannot sign in any more. What {name} shared stays with the household. What {name} \
-                     kept private stays sealed: nobody here can read it, and only whoever runs this LifeOps can bring \
-                     {name} back."
-                ),
-            ],
-            format!("Remove {name}"),
-            "remove",
-        ),
+        Act::Remove => {
+            let whom = if is_me { "yourself" } else { name };
+            (
+                format!("Remove {whom} from the household?"),
+                removal(line, is_me, &until),
+                format!("Remove {whom}"),
+                "remove",
+            )
+        }
         Act::Keep => (
             format!("Keep {name} in the household?"),
             vec![format!("The removal is taken back, and {name} has the same role as before.")],
@@ -224,6 +227,44 @@ fn asked(app: &App, me: &Member, line: &Line, act: Act, key: SubmissionKey, erro
         errors,
     };
     page_with(errors.status(), &sheet)
+}
+
+/// What a removal means, for whoever is about to remove somebody, or themself.
+fn removal(line: &Line, is_me: bool, until: &str) -> Vec<String> {
+    let name = &line.name;
+    if is_me {
+        return vec![
+            format!(
+                "Until {until} you can still sign in and read, hand over the records that you keep and take a copy of the \
+                 private ones along, but change nothing else. Another owner can take the removal back until then; you \
+                 cannot."
+            ),
+            "Afterwards you cannot sign in any more. What you shared stays with the household. What you kept private \
+             stays sealed: nobody here can read it, and only whoever runs this LifeOps can bring you back."
+                .to_owned(),
+        ];
+    }
+    let before = if line.disabled {
+        format!(
+            "{name} is disabled, and cannot sign in until {until} either, unless an owner enables them again. You can take \
+             the removal back until then."
+        )
+    } else {
+        format!(
+            "Until {until}, {name} can still sign in and read, hand over the records that they keep and take a copy of \
+             the private ones along, but change nothing else. You can take the removal back until then."
+        )
+    };
+    let after = format!(
+        "Afterwards {name} cannot sign in any more. What {name} shared stays with the household. What {name} kept private \
+         stays sealed: nobody here can read it, and only whoever runs this LifeOps can bring {name} back."
+    );
+    vec![before, after]
+}
+
+/// To the household, which says what was done to whom.
+fn done(word: &str, member: MemberId) -> Response {
+    see_other(&with_query("/household", &[("done", word), ("member", &member.to_string())]))
 }
 
 fn path_of(member: MemberId) -> String {

@@ -41,7 +41,7 @@ pub async fn add(
     RecordPath(id): RecordPath,
     form: RawForm,
 ) -> Result<Response, HtmlError> {
-    may_write(&me.actor)?;
+    may_write(&me)?;
     let view = views::record(&app.db, &me.actor, id).await?;
     let mut errors = Errors::of_form(&form);
     let note = understand(&form, moments::now(&app, &me.actor), &mut errors);
@@ -75,7 +75,7 @@ pub async fn correction(
     Me(me): Me,
     EventPath(id, note): EventPath,
 ) -> Result<Response, HtmlError> {
-    may_write(&me.actor)?;
+    may_write(&me)?;
     let view = views::record(&app.db, &me.actor, id).await?;
     let (wording, _) = wordings::wording(&app.db, &me.actor, id, note).await?;
     let form = NoteForm::of(&view, note, &wording, &me.actor.zone);
@@ -89,7 +89,7 @@ pub async fn correct(
     EventPath(id, note): EventPath,
     form: RawForm,
 ) -> Result<Response, HtmlError> {
-    may_write(&me.actor)?;
+    may_write(&me)?;
     let view = views::record(&app.db, &me.actor, id).await?;
     wordings::wording(&app.db, &me.actor, id, note).await?;
     if form.text("keep-1") == "theirs" {

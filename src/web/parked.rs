@@ -17,7 +17,7 @@ use tower::ServiceExt as _;
 
 use super::arrival::Going;
 use super::cookies;
-use super::forms::{Errors, PARKED, RawForm, ShownAgain};
+use super::forms::{Errors, PARKED, RawForm, SIGNED_OUT, ShownAgain};
 use super::guards::{own_path, page_of, to_sign_in};
 use super::page::{Frame, PlainPage, Tab};
 use super::reply::{page, see_other};
@@ -156,19 +156,33 @@ async fn ask_again(app: &App, auth: &Auth, visit: &Visit, member: Member, parked
         Ok(answer) => answer,
         Err(never) => match never {},
     };
-    without_error(answer).await
+    as_it_was_left(answer, &parked.path).await
 }
 
-/// Handlers say in the title that something is wrong with a form that they show again. Here nothing is.
-async fn without_error(answer: Response) -> Result<Response> {
+/// Handlers say in the title that something is wrong with a form that they show again. Here nothing is; and the notice,
+/// which stands at the top of a page that may be long, leads to the form.
+async fn as_it_was_left(answer: Response, path: &str) -> Result<Response> {
     if answer.status() != StatusCode::OK {
         return Ok(answer);
     }
     let (mut parts, body) = answer.into_parts();
     let page = to_bytes(body, LARGEST_PAGE).await.map_err(crate::error::Error::internal)?;
-    let page = String::from_utf8_lossy(&page).replacen("<title>Error: ", "<title>", 1);
+    let mut page = String::from_utf8_lossy(&page).replacen("<title>Error: ", "<title>", 1);
+    if let Some(control) = first_control(&page, path) {
+        let link = format!("{SIGNED_OUT} <a class=\"does44\" href=\"#{control}\">Go to the form</a>");
+        page = page.replacen(SIGNED_OUT, &link, 1);
+    }
     parts.headers.remove(CONTENT_LENGTH);
     Ok(Response::from_parts(parts, Body::from(page)))
+}
+
+/// The id of the first control of the form that a page sends to a path.
+fn first_control<'a>(page: &'a str, path: &str) -> Option<&'a str> {
+    let (_, form) = page.split_once(&format!(" action=\"{path}\""))?;
+    let form = form.split("</form>").next()?;
+    let is_control = |tag: &&str| ["input ", "textarea ", "select "].iter().any(|name| tag.starts_with(name));
+    let tags = form.split('<').filter(is_control).filter_map(|tag| tag.split('>').next());
+    tags.filter_map(|tag| tag.split_once(" id=\"")?.1.split('"').next()).next()
 }
 
 /// The page that holds the form: the one that its person had before, or the one of the same address.

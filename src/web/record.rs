@@ -74,7 +74,8 @@ impl Shown {
         let new = self.new.filter(|_| !wrong);
         let story = Story { focus: false, ..story(actor, &found, new) };
         let status = self.errors.status();
-        let head = Head::of(view, actor);
+        let head = Head::of(app, view, actor);
+        let is_leaving = who.leaving.is_some();
         let flash = match (wrong, new) {
             (true, _) => None,
             (false, Some(new)) => far_note(app, actor, view, &found, new).await,
@@ -88,7 +89,7 @@ impl Shown {
                 deleted: deleted(actor, view),
                 fresh: !wrong && self.done == "deleted",
                 restore_key: SubmissionKey::new(),
-                rare: rare_acts(view, actor),
+                rare: rare_acts(view, actor, is_leaving),
                 story,
                 note: self.note,
                 errors: self.errors,
@@ -135,8 +136,8 @@ async fn as_it_was(
     let past = fold::as_it_was(&facts, day);
     let existed = past.is_some();
     let head = match &past {
-        Some(past) => Head::of_past(view, past, actor),
-        None => Head::of(view, actor),
+        Some(past) => Head::of_past(app, view, past, actor),
+        None => Head::of(app, view, actor),
     };
     let day_word = if day.precision() >= Precision::Day { "on" } else { "at the end of" };
     let title = format!("{} as it was {day_word} {}", head.today_title, day.words());
@@ -199,20 +200,25 @@ fn deleted(actor: &Actor, view: &RecordView) -> Option<DeletedView> {
 }
 
 /// What is seldom done, below everything else.
-fn rare_acts(view: &RecordView, actor: &Actor) -> Vec<(String, String)> {
+fn rare_acts(view: &RecordView, actor: &Actor, is_leaving: bool) -> Vec<(String, String)> {
     let mut acts = Vec::new();
-    if !actor.role.may_write() || view.state.deleted.is_some() {
+    if view.state.deleted.is_some() {
         return acts;
     }
     let base = format!("/records/{}", view.id);
+    let to_others = view.people.present().any(|person| person.member != actor.member);
+    let hand_over = (format!("{base}/hand-over"), "Hand it to someone else".to_owned());
+    if !actor.role.may_write() {
+        // Who is leaving gives away what they keep, and does nothing else.
+        acts.extend((is_leaving && to_others && view.is_kept_by(actor.member)).then_some(hand_over));
+        return acts;
+    }
     if view.is_kept_by(actor.member) {
         acts.push(match view.state.visibility {
             Visibility::Private => (format!("{base}/share"), "Share it with the household".to_owned()),
             Visibility::Household => (format!("{base}/keep-private"), "Keep it to yourself".to_owned()),
         });
-        if view.people.present().nth(1).is_some() {
-            acts.push((format!("{base}/hand-over"), "Hand it to someone else".to_owned()));
-        }
+        acts.extend(to_others.then_some(hand_over));
     }
     acts.push((format!("{base}/delete"), "Delete this record".to_owned()));
     acts

@@ -57,7 +57,7 @@ fn flash(done: &str) -> Option<Flash> {
 
 /// `POST /notes`: a note for a record that the form names.
 pub async fn add_note(State(app): State<App>, Me(me): Me, form: RawForm) -> Result<Response, HtmlError> {
-    may_write(&me.actor)?;
+    may_write(&me)?;
     let mut errors = Errors::of_form(&form);
     let note = understand(&form, moments::now(&app, &me.actor), &mut errors);
     let record = form.text("record").parse::<RecordId>().ok();

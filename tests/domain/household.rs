@@ -138,9 +138,12 @@ fn who_is_leaving_is_changed_only_after_the_removal_is_taken_back() {
         Wish::ChangeRole { member: ben(), role: Role::Owner },
         Wish::RenameMember { member: ben(), name: name("Benjamin") },
     ] {
-        let refused = when(&mut home, wish).unwrap_err();
+        let refused = when_at(&mut home, wish, By::Operator, now()).unwrap_err();
         assert_eq!(refused, "Ben is leaving this household. Take the removal back first.");
     }
+    // Who renames themself cannot take it back themself.
+    let refused = when(&mut home, Wish::RenameMember { member: ben(), name: name("Benjamin") }).unwrap_err();
+    assert_eq!(refused, membership::LEAVING);
     // They can be kept out at once, and let in again until the end.
     assert_eq!(kind(when(&mut home, Wish::Disable { member: ben() })), "member_disabled");
     assert_eq!(home.member(ben()).unwrap().standing(now()), Standing::Disabled);
