@@ -23,6 +23,10 @@ const PARAMETERS: (u32, u32, u32) = (19_456, 2, 1);
 /// Hashes that wait for their turn, at most; more are sent away at once.
 const QUEUE: usize = 128;
 
+/// And as many of devices that an account is known on: they have a queue of their own, so that a flood from elsewhere sends
+/// none of them away.
+const QUEUE_OF_KNOWN: usize = 32;
+
 /// Requests of one address that may be at it or waiting, at most.
 const PER_ADDRESS: usize = 32;
 
@@ -79,6 +83,7 @@ struct Workshop {
     argon: Argon2<'static>,
     hands: Arc<Semaphore>,
     queue: Arc<Semaphore>,
+    queue_of_known: Arc<Semaphore>,
     calls: AtomicU64,
     busy: AtomicUsize,
     most: AtomicUsize,
@@ -102,6 +107,7 @@ impl Passwords {
             argon: Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters),
             hands: Arc::new(Semaphore::new(hands)),
             queue: Arc::new(Semaphore::new(QUEUE)),
+            queue_of_known: Arc::new(Semaphore::new(QUEUE_OF_KNOWN)),
             calls: AtomicU64::new(0),
             busy: AtomicUsize::new(0),
             most: AtomicUsize::new(0),
@@ -116,7 +122,7 @@ impl Passwords {
     /// [`Error::Unavailable`] if too many wait already.
     pub async fn hash(&self, password: &Password) -> Result<String> {
         let password = password.0.clone();
-        self.work(move |argon| {
+        self.work(&self.0.queue, move |argon| {
             let mut salt = [0; 16];
             SystemRandom::new().fill(&mut salt).map_err(|_| Error::internal("the system gives no random bytes"))?;
             let salt = SaltString::encode_b64(&salt).map_err(Error::internal)?;
@@ -126,14 +132,15 @@ impl Passwords {
     }
 
     /// Compares what was typed with a stored hash. Without one (nobody has that address) the same work is done, and the
-    /// answer is [`Verdict::Wrong`].
+    /// answer is [`Verdict::Wrong`]. Whoever comes from a `known` device waits in a queue of its own.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if too many wait already; [`Error::Internal`] if the stored hash cannot be read.
-    pub async fn verify(&self, typed: &str, stored: Option<&str>) -> Result<Verdict> {
+    pub async fn verify(&self, known: bool, typed: &str, stored: Option<&str>) -> Result<Verdict> {
+        let queue = if known { &self.0.queue_of_known } else { &self.0.queue };
         let typed = normal(typed.get(..4096).unwrap_or(typed));
         let stored = stored.map(str::to_owned);
-        self.work(move |argon| match stored {
+        self.work(queue, move |argon| match stored {
             None => {
                 let mut out = [0; 32];
                 argon.hash_password_into(typed.as_bytes(), b"nobody's own salt", &mut out).map_err(Error::internal)?;
@@ -186,9 +193,10 @@ impl Passwords {
 
     async fn work<T: Send + 'static>(
         &self,
+        queue: &Arc<Semaphore>,
         job: impl FnOnce(&Argon2<'static>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let Ok(place) = Arc::clone(&self.0.queue).try_acquire_owned() else {
+        let Ok(place) = Arc::clone(queue).try_acquire_owned() else {
             return Err(Error::Unavailable(
                 "Too many people are signing in at once. Try again in a moment.".to_owned(),
             ));

@@ -140,6 +140,9 @@ both_engines! {
     }
 
     async fn the_log_says_what_happened_and_to_nobody(engine: Engine) {
+        // One at a time: what is listened for is the process's, not the thread's.
+        static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+        let _alone = ALONE.lock().await;
         let (server, _) = household(engine, standing()).await;
         let log = Log::default();
         let writer = log.clone();
@@ -153,6 +156,8 @@ both_engines! {
             runtime.block_on(async {
                 let caller = Caller { network: [198, 51, 100, 7].into(), device: None };
                 for _ in 0..6 {
+                    // Another test may have been the first to come by, and asked for nothing to be heard.
+                    tracing::callsite::rebuild_interest_cache();
                     let _ = proof::check_from(&app, &caller, BEN, WRONG).await;
                 }
             });
@@ -174,6 +179,8 @@ async fn a_flood_of_sign_ins_is_bounded_and_pages_go_on() {
         settings.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
     })
     .await;
+    let ben = server.visitor();
+    try_sign_in(&ben, BEN, PASSWORD).await.expect(303);
     let before = server.app.passwords.calls();
     let flood: Vec<_> = (0..200)
         .map(|n| {
@@ -193,6 +200,11 @@ async fn a_flood_of_sign_ins_is_bounded_and_pages_go_on() {
             read
         }
     });
+    // Whoever is known on a device is not sent away meanwhile.
+    const KNOWN: u64 = 3;
+    for _ in 0..KNOWN {
+        try_sign_in(&signed_out(&ben), BEN, PASSWORD).await.expect(303);
+    }
     let mut statuses = Vec::new();
     for one in flood {
         statuses.push(one.await.unwrap());
@@ -202,7 +214,7 @@ async fn a_flood_of_sign_ins_is_bounded_and_pages_go_on() {
     assert!(read > 10, "{read} pages were read meanwhile");
     let refused = statuses.iter().filter(|status| **status == 422).count();
     assert!(statuses.iter().all(|status| matches!(status, 422 | 503)), "{statuses:?}");
-    assert_eq!(server.app.passwords.calls() - before, refused as u64, "whoever is sent away costs no hash");
+    assert_eq!(server.app.passwords.calls() - before - KNOWN, refused as u64, "whoever is sent away costs no hash");
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let most = server.app.passwords.most_at_once();
     assert!((1..=cores.min(4)).contains(&most), "{most} hashes at once");

@@ -50,8 +50,10 @@ pub async fn check_from(app: &App, from: &Caller, email: &str, password: &str) -
     let _turn = app.passwords.turn(tries.turn()).await;
     tries.take(app).await?;
     let account = rows::by_email(&app.db, &key).await?;
-    let verdict =
-        app.passwords.verify(password, account.as_ref().map(|account| account.password_hash.as_str())).await?;
+    let verdict = app
+        .passwords
+        .verify(tries.is_known(), password, account.as_ref().map(|account| account.password_hash.as_str()))
+        .await?;
     let (Some(account), true) = (account, verdict != Verdict::Wrong) else { return Err(not_recognised(&tries)) };
     if rows::membership(&app.db, account.id, app.clock.now()).await?.is_none() {
         return Err(not_recognised(&tries));
@@ -90,7 +92,7 @@ pub(super) async fn prove(app: &App, from: &Caller, account: AccountId, current:
     let _seat = seat(app, from, &tries)?;
     let _turn = app.passwords.turn(tries.turn()).await;
     tries.take(app).await?;
-    if app.passwords.verify(current, Some(&account.password_hash)).await? == Verdict::Wrong {
+    if app.passwords.verify(tries.is_known(), current, Some(&account.password_hash)).await? == Verdict::Wrong {
         tries.failed("a current password");
         return Err(Error::Refused(Refusal::new(PASSWORD_WRONG)));
     }
