@@ -85,9 +85,11 @@ async fn serve_named(mut settings: Settings, password: &Password, typed: &str) -
 async fn serve_throw_away(mut settings: Settings, password: &Password, typed: &str) -> Outcome {
     let listener = serve::listen(settings.listen).await?;
     settings.listen = listener.local_addr()?;
-    let place = ThrowAway::make()?;
+    let place = ThrowAway::named()?;
     let gone = place.0.clone();
+    // Before the directory is made: whoever ends it from now on finds nothing left behind.
     let stop = serve::signals(move || remove(&gone))?;
+    place.make()?;
     settings.database = Database::Sqlite(place.0.join("lifeops.db"));
     settings.data.clone_from(&place.0);
     // Its key goes with it too, and nobody needs a copy.
@@ -148,15 +150,16 @@ fn sign_ins(filled: &Filled, password: &str) -> String {
 struct ThrowAway(PathBuf);
 
 impl ThrowAway {
-    fn make() -> Result<Self, Failure> {
-        let path = std::env::temp_dir().join(format!("lifeops-demo-{}", keys::random_words(3)?));
+    fn named() -> Result<Self, Failure> {
+        Ok(Self(std::env::temp_dir().join(format!("lifeops-demo-{}", keys::random_words(3)?))))
+    }
+
+    fn make(&self) -> Result<(), Failure> {
         let mut builder = std::fs::DirBuilder::new();
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder
-            .create(&path)
-            .map_err(|e| Failure::Told(format!("The temporary directory {} cannot be made: {e}.", path.display())))?;
-        Ok(Self(path))
+        let cannot = |e| Failure::Told(format!("The temporary directory {} cannot be made: {e}.", self.0.display()));
+        builder.create(&self.0).map_err(cannot)
     }
 }
 
