@@ -557,7 +557,7 @@ impl Db {
             return Err(DbError::LooksOnly);
         }
         let open = match &self.pools {
-            Pools::Sqlite { writer, .. } => Open::Sqlite(writer.begin_with("begin immediate").await?),
+            Pools::Sqlite { writer, .. } => Open::Sqlite(begin_writing(writer.clone()).await?),
             Pools::Postgres { direct, .. } => Open::Postgres(Box::new(direct.begin("begin").await?)),
         };
         Ok(Tx { open, meter: self.meter.clone() })
@@ -588,6 +588,22 @@ impl Db {
             }
         }
     }
+}
+
+/// Begins on SQLite's one writer, in a task of its own: whoever hangs up while it begins would leave the connection in the
+/// middle of a transaction that nobody ends. Should one be found like that, it is closed, and another one opened.
+async fn begin_writing(writer: SqlitePool) -> Result<sqlx::Transaction<'static, sqlx::Sqlite>, DbError> {
+    let task = tokio::spawn(async move {
+        loop {
+            match writer.begin_with("begin immediate").await {
+                Err(sqlx::Error::InvalidSavePointStatement) => {
+                    let _ = writer.acquire().await?.close().await;
+                }
+                begun => return begun,
+            }
+        }
+    });
+    Ok(task.await.map_err(|_| DbError::Engine(sqlx::Error::WorkerCrashed))??)
 }
 
 /// Whether all migrations were made, as they are written here: then there is nothing to lock and nothing to do.
