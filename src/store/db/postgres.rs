@@ -13,7 +13,7 @@ use std::time::{Duration, Instant as Moment};
 use bytes::BytesMut;
 use futures_util::future::{join_all, join4};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{Severity, SqlState};
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{Client, Error, NoTls, Statement};
 
@@ -336,6 +336,13 @@ impl Link {
 
     /// Sends a parcel and waits for every answer; the first error counts.
     async fn send(&mut self, parcel: Parcel<'_>) -> Result<Sent, Error> {
+        let sent = self.exchange(parcel).await;
+        // The server's last word before it closes the line may come as the answer to what was just asked.
+        self.ended |= sent.as_ref().err().is_some_and(is_the_end);
+        sent
+    }
+
+    async fn exchange(&mut self, parcel: Parcel<'_>) -> Result<Sent, Error> {
         self.prepare(parcel).await?;
         let Self { client, driving, prepared, ended, .. } = self;
         let (client, prepared) = (&*client, &*prepared);
@@ -383,6 +390,12 @@ impl Link {
         }
         Ok(())
     }
+}
+
+/// Whether nothing more can be asked after this error.
+fn is_the_end(error: &Error) -> bool {
+    let said = error.as_db_error().and_then(tokio_postgres::error::DbError::parsed_severity);
+    error.is_closed() || matches!(said, Some(Severity::Fatal | Severity::Panic))
 }
 
 /// A statement without values or rows, or none.

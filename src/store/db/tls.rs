@@ -87,11 +87,14 @@ fn client(mode: PgSslMode, papers: &Papers) -> Result<ClientConfig, DbError> {
     let verifier: Arc<dyn ServerCertVerifier> = match mode {
         PgSslMode::VerifyCa | PgSslMode::VerifyFull => {
             let roots = Arc::new(roots(papers)?);
-            let whole = WebPkiServerVerifier::builder_with_provider(roots, provider).build();
+            let whole = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider)).build();
             let whole = whole.map_err(|e| wrong("the root certificates", &e))?;
-            if matches!(mode, PgSslMode::VerifyFull) { whole } else { Arc::new(AnyName(whole)) }
+            match mode {
+                PgSslMode::VerifyFull => whole,
+                _ => Arc::new(Lenient { signed_by: Some(whole), provider }),
+            }
         }
-        _ => Arc::new(Anybody(provider)),
+        _ => Arc::new(Lenient { signed_by: None, provider }),
     };
     let begun = begun.dangerous().with_custom_certificate_verifier(verifier);
     match (&papers.certificate, &papers.key) {
@@ -132,50 +135,14 @@ fn read(said: &str) -> std::io::Result<Vec<u8>> {
     }
 }
 
-/// `prefer` and `require` encrypt and trust whoever answers.
+/// `prefer` and `require` encrypt and trust whoever answers; `verify-ca` asks who signed, not for which name.
 #[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
-
-/// `verify-ca` asks who signed, not for which name.
-#[derive(Debug)]
-struct AnyName(Arc<WebPkiServerVerifier>);
-
-impl ServerCertVerifier for Anybody {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
+struct Lenient {
+    signed_by: Option<Arc<WebPkiServerVerifier>>,
+    provider: Arc<CryptoProvider>,
 }
 
-impl ServerCertVerifier for AnyName {
+impl ServerCertVerifier for Lenient {
     fn verify_server_cert(
         &self,
         certificate: &CertificateDer<'_>,
@@ -184,7 +151,8 @@ impl ServerCertVerifier for AnyName {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        match self.0.verify_server_cert(certificate, between, name, ocsp, now) {
+        let Some(signed_by) = &self.signed_by else { return Ok(ServerCertVerified::assertion()) };
+        match signed_by.verify_server_cert(certificate, between, name, ocsp, now) {
             Err(rustls::Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) => Ok(ServerCertVerified::assertion()),
@@ -198,7 +166,7 @@ impl ServerCertVerifier for AnyName {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls12_signature(message, certificate, signed)
+        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -207,10 +175,10 @@ impl ServerCertVerifier for AnyName {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls13_signature(message, certificate, signed)
+        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
