@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::Timestamp;
 
+use crate::blobs::Blobs;
 use crate::config::{Database, Settings};
 use crate::domain::instant::Instant;
 use crate::error::{Error, Result};
-use crate::keys::MasterKey;
+use crate::keys::{Keyring, MasterKey};
 use crate::passwords::Passwords;
 use crate::store::db::Db;
 
@@ -72,8 +73,10 @@ pub struct Parts {
     pub clock: Clock,
     /// The settings, checked whole.
     pub settings: Arc<Settings>,
-    /// The master key, from which subkeys are derived.
-    pub key: MasterKey,
+    /// The master key, from which subkeys are derived, and those that it took over from.
+    pub key: Keyring,
+    /// Where files lie.
+    pub blobs: Blobs,
     /// The bounded workshop where passwords are hashed.
     pub passwords: Passwords,
 }
@@ -100,11 +103,12 @@ impl App {
                 settings.data.display()
             ))
         })?;
-        let key = MasterKey::open(&settings)?;
+        let key = Keyring::from(MasterKey::open(&settings)?);
         let db = open_database(&settings).await?;
         crate::keys::check(&key, &db).await?;
+        let blobs = Blobs::open(&settings.blobs)?;
         let passwords = Passwords::new(&settings);
-        Ok(Parts { db, clock, settings: Arc::new(settings), key, passwords }.into())
+        Ok(Parts { db, clock, settings: Arc::new(settings), key, blobs, passwords }.into())
     }
 
     /// What a person opens, without a path: the base URL, or the address that is listened on. Never what a request says.

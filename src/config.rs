@@ -3,6 +3,7 @@
 //! [`read`] takes what the command line and the environment say and gives the settings with the place each came from,
 //! or every mistake in one list.
 
+mod blobs;
 mod read;
 mod settings;
 mod values;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+pub use blobs::{BlobPlace, S3Place};
 pub use read::{Effective, Given, Mistakes, Source, Told, read};
 pub use settings::{SETTINGS, Setting};
 
@@ -102,6 +104,14 @@ pub struct Settings {
     pub database_connections: u32,
     /// The master key as text, if it does not come from the data directory (`LIFEOPS_MASTER_KEY`).
     pub master_key: Option<Secret>,
+    /// Where files lie (`LIFEOPS_BLOBS`, and `LIFEOPS_S3_…`).
+    pub blobs: BlobPlace,
+    /// The largest file, in bytes (`LIFEOPS_FILE_LIMIT`).
+    pub file_limit: u64,
+    /// The most that one form may send, in bytes (`LIFEOPS_FORM_LIMIT`).
+    pub form_limit: u64,
+    /// How many bytes of files a household may keep; none for no limit (`LIFEOPS_QUOTA`).
+    pub quota: Option<u64>,
     /// Who may make a household (`LIFEOPS_REGISTRATION`).
     pub registration: Registration,
     /// Proxies whose `X-Forwarded-For` counts (`LIFEOPS_TRUSTED_PROXIES`).

@@ -5,7 +5,7 @@ use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -15,8 +15,8 @@ use ring::rand::{SecureRandom, SystemRandom};
 use crate::config::{Secret, Settings};
 use crate::domain::chain::hex;
 use crate::error::{Error, Result};
-use crate::store::db::Db;
-use crate::store::installation;
+use crate::store::db::{Db, Tx};
+use crate::store::installation::{self, KeyChange};
 
 /// The file's name in the data directory.
 pub const FILE: &str = "master.key";
@@ -67,6 +67,16 @@ impl MasterKey {
         self.made.as_deref()
     }
 
+    /// What names the key without telling anything about it: 16 hexadecimal digits.
+    pub fn id(&self) -> String {
+        hex(&self.subkey("key id")).chars().take(16).collect()
+    }
+
+    /// The bytes, for the change from one key to another alone.
+    pub(crate) fn bytes(&self) -> &[u8; 32] {
+        &self.bytes
+    }
+
     /// The subkey for a purpose: the same for the same key and purpose, and telling nothing about either.
     pub fn subkey(&self, purpose: &str) -> [u8; 32] {
         let mut out = [0; 32];
@@ -80,14 +90,63 @@ impl MasterKey {
     }
 }
 
+/// The master keys that this program has: the current one, and others that a change of the key taught it. Cheap to clone;
+/// every clone is the same ring.
+#[derive(Clone, Debug)]
+pub struct Keyring(Arc<RwLock<Vec<MasterKey>>>);
+
+impl From<MasterKey> for Keyring {
+    fn from(key: MasterKey) -> Self {
+        Self(Arc::new(RwLock::new(vec![key])))
+    }
+}
+
+impl Keyring {
+    /// The key under which everything new is sealed.
+    pub fn current(&self) -> MasterKey {
+        let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        // A ring is made of a key, and none is ever taken off.
+        keys.first().cloned().unwrap_or_else(|| MasterKey::from_bytes([0; 32]))
+    }
+
+    /// Every key, the current one first.
+    pub fn all(&self) -> Vec<MasterKey> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The key of that id.
+    pub fn named(&self, id: &str) -> Option<MasterKey> {
+        self.all().into_iter().find(|key| key.id() == id)
+    }
+
+    /// The current key's subkey for a purpose.
+    pub fn subkey(&self, purpose: &str) -> [u8; 32] {
+        self.current().subkey(purpose)
+    }
+
+    /// Puts a key on the ring, in front if it is the current one from now on.
+    pub fn add(&self, key: MasterKey, is_current: bool) {
+        let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let id = key.id();
+        if is_current {
+            keys.retain(|known| known.id() != id);
+            keys.insert(0, key);
+        } else if !keys.iter().any(|known| known.id() == id) {
+            keys.push(key);
+        }
+    }
+}
+
 /// Stops a start with a key that is not this database's own. The first key that opens a database becomes its own.
 ///
 /// # Errors
 /// [`Error::Unavailable`] with a sentence if the key is another one.
-pub async fn check(key: &MasterKey, db: &Db) -> Result<()> {
+pub async fn check(keys: &Keyring, db: &Db) -> Result<()> {
+    let key = &keys.current();
     let ours = key.subkey("key check");
     let kept = installation::key_check(db, ours).await?;
-    if ours == kept {
+    learn(keys, db).await?;
+    if ours == kept || keys.current().subkey("key check") == kept {
         if let Some(path) = key.made() {
             tracing::warn!(
                 "A new master key was made: {}. Keep a copy of it somewhere else. Key and data side by side protect \
@@ -111,6 +170,145 @@ pub async fn check(key: &MasterKey, db: &Db) -> Result<()> {
         "The master key is not the one that this database was begun with. Put the right one into LIFEOPS_MASTER_KEY or \
          into master.key in the data directory. Nothing was changed.",
     ))
+}
+
+/// Learns of a change of the master key that is under way, or was made a moment ago: each of the two keys is kept sealed
+/// under the other, so that a program that has either has both. The one that the database calls its own is the current one.
+///
+/// # Errors
+/// If the database refuses.
+pub async fn learn(keys: &Keyring, db: &Db) -> Result<()> {
+    let (kept, change) = installation::keys(db).await?;
+    learn_from(keys, kept, change.as_ref());
+    Ok(())
+}
+
+/// [`learn`], inside a transaction. Returns the id of the key that the installation calls its own, if it is on the ring.
+///
+/// # Errors
+/// If the database refuses.
+pub async fn learn_within(keys: &Keyring, tx: &mut Tx) -> Result<Option<String>> {
+    let (kept, change) = installation::keys(tx).await?;
+    learn_from(keys, kept, change.as_ref());
+    let current = keys.current();
+    Ok((kept == Some(current.subkey("key check"))).then(|| current.id()))
+}
+
+fn learn_from(keys: &Keyring, kept: Option<[u8; 32]>, change: Option<&KeyChange>) {
+    if let Some(change) = change {
+        for (mine, other, sealed) in [
+            (&change.old_id, &change.new_id, &change.new_under_old),
+            (&change.new_id, &change.old_id, &change.old_under_new),
+        ] {
+            let Some(key) = keys.named(mine).filter(|_| keys.named(other).is_none()) else { continue };
+            let about = [mine.as_bytes(), b" ", other.as_bytes()].concat();
+            let bytes = crate::seal::open_under(&key, CHANGE, &about, sealed);
+            let Some(bytes) = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok()) else { continue };
+            keys.add(MasterKey::from_bytes(bytes), false);
+        }
+    }
+    let own = keys.all().into_iter().find(|key| Some(key.subkey("key check")) == kept);
+    if let Some(own) = own.filter(|own| own.id() != keys.current().id()) {
+        keys.add(own, true);
+    }
+}
+
+/// One master key sealed under another.
+///
+/// # Errors
+/// If the system gives no random bytes.
+pub(crate) fn sealed_under(under: &MasterKey, key: &MasterKey) -> Result<Vec<u8>> {
+    let about = [under.id().as_bytes(), b" ", key.id().as_bytes()].concat();
+    crate::seal::seal_under(under, CHANGE, &about, key.bytes())
+}
+
+/// The purpose under which one master key is sealed under another.
+const CHANGE: &str = "change of the master key";
+
+/// The name of the file in which the next master key waits while the change to it begins.
+const NEXT: &str = "master.key.next";
+
+/// The name of the file whose lock says that somebody changes the key.
+const LOCK: &str = "master.key.lock";
+
+/// Makes sure that nobody else on this machine changes the key of a data directory, until the file is dropped.
+///
+/// # Errors
+/// [`Error::Refused`] if somebody does.
+pub(crate) fn alone(data: &Path) -> Result<File> {
+    let path = data.join(LOCK);
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+    let file = file.map_err(|error| unavailable(format!("{} cannot be written: {error}.", path.display())))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(_) => Err(Error::Refused(crate::domain::Refusal::new(
+            "Somebody is changing the master key at this moment. Wait until that is done.",
+        ))),
+    }
+}
+
+/// The key that the data directory's file is to hold next: made and kept before anything is sealed under it, and the same
+/// one again if the change was interrupted before it began.
+///
+/// # Errors
+/// [`Error::Unavailable`] with a sentence if it cannot be written.
+pub(crate) fn next_in(data: &Path, now: &str) -> Result<MasterKey> {
+    // What a change that was interrupted even earlier left behind.
+    for entry in fs::read_dir(data).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with("master.key.") && name.ends_with(".new") {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+    let path = data.join(NEXT);
+    match read(&path)?.map(MasterKey::from_bytes) {
+        Some(key) if key.id() != now => Ok(key),
+        Some(_) => {
+            fs::remove_file(&path)
+                .map_err(|error| unavailable(format!("{} is in the way: {error}.", path.display())))?;
+            make(&path)
+        }
+        None => make(&path),
+    }
+}
+
+/// Puts the new key into the place of the old one, which stays beside it under its id: backups made before may need it.
+/// Returns where the old one lies.
+///
+/// # Errors
+/// [`Error::Unavailable`] with a sentence if the files cannot be moved, or the new key is not here.
+pub(crate) fn put_in_place(data: &Path, old_id: &str, new_id: &str) -> Result<Option<PathBuf>> {
+    let cannot =
+        |error: std::io::Error| unavailable(format!("The key files in {} cannot be moved: {error}.", data.display()));
+    let is =
+        |path: &Path, id: &str| Ok::<_, Error>(read(path)?.map(MasterKey::from_bytes).is_some_and(|k| k.id() == id));
+    let (next, place) = (data.join(NEXT), data.join(FILE));
+    let before = data.join(format!("{FILE}.{old_id}"));
+    if !is(&place, new_id)? {
+        if !is(&next, new_id)? {
+            return Err(unavailable(format!(
+                "The master key {new_id}, to which this installation is changing, is not in {}. Put it there as {FILE}.",
+                data.display()
+            )));
+        }
+        if !before.exists() {
+            fs::hard_link(&place, &before).or_else(|_| fs::copy(&place, &before).map(|_| ())).map_err(cannot)?;
+        }
+        fs::rename(&next, &place).map_err(cannot)?;
+        File::open(data).and_then(|folder| folder.sync_all()).map_err(cannot)?;
+    }
+    Ok(before.exists().then_some(before))
+}
+
+/// Reads a key from a file that somebody names.
+///
+/// # Errors
+/// [`Error::Unavailable`] with a sentence if there is none, or others may read it.
+pub fn from_file(path: &Path) -> Result<MasterKey> {
+    match read(path)? {
+        Some(bytes) => Ok(MasterKey::from_bytes(bytes)),
+        None => Err(unavailable(format!("There is no file {}. `openssl rand -hex 32` makes a key.", path.display()))),
+    }
 }
 
 /// A new key as text, for an installation that keeps none.
@@ -192,9 +390,14 @@ fn read(path: &Path) -> Result<Option<[u8; 32]>> {
     }
 }
 
+/// Refuses a key file that others on the machine may read. Below `/run` container engines and systemd put secrets with
+/// rights of their own making, for one container or unit alone.
 #[cfg(unix)]
-fn refuse_if_open(path: &Path) -> Result<()> {
+pub(crate) fn refuse_if_open(path: &Path) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
+    if path.starts_with("/run") || !path.exists() {
+        return Ok(());
+    }
     let about = fs::metadata(path)
         .map_err(|error| unavailable(format!("The master key {} cannot be read: {error}.", path.display())))?;
     if about.permissions().mode() & 0o077 == 0 {
@@ -207,7 +410,7 @@ fn refuse_if_open(path: &Path) -> Result<()> {
 }
 
 #[cfg(not(unix))]
-fn refuse_if_open(_: &Path) -> Result<()> {
+pub(crate) fn refuse_if_open(_: &Path) -> Result<()> {
     Ok(())
 }
 

@@ -12,16 +12,25 @@ use serde::de::DeserializeOwned;
 
 use crate::domain::chain::hex;
 use crate::error::{Error, Result};
-use crate::keys::{MasterKey, random};
+use crate::keys::{Keyring, MasterKey, random};
 
 const SALT: usize = 16;
 const NONCE: usize = 12;
 
-/// Seals bytes for a purpose. `about` is not sealed in, but must be the same when it is opened.
+/// Seals bytes for a purpose under the current master key. `about` is not sealed in, but must be the same when it is
+/// opened.
 ///
 /// # Errors
 /// If the system gives no random bytes.
-pub fn seal(key: &MasterKey, purpose: &str, about: &[u8], plain: &[u8]) -> Result<Vec<u8>> {
+pub fn seal(keys: &Keyring, purpose: &str, about: &[u8], plain: &[u8]) -> Result<Vec<u8>> {
+    seal_under(&keys.current(), purpose, about, plain)
+}
+
+/// [`seal`], under a key that is named.
+///
+/// # Errors
+/// If the system gives no random bytes.
+pub fn seal_under(key: &MasterKey, purpose: &str, about: &[u8], plain: &[u8]) -> Result<Vec<u8>> {
     let head = random::<{ SALT + NONCE }>()?;
     let (key, nonce) = opener(key, purpose, &head)?;
     let mut sealed = plain.to_vec();
@@ -29,9 +38,14 @@ pub fn seal(key: &MasterKey, purpose: &str, about: &[u8], plain: &[u8]) -> Resul
     Ok([head.as_slice(), &sealed].concat())
 }
 
-/// Opens what [`seal`] made; nothing if it was made under another key, for another purpose or about something else, or was
-/// changed.
-pub fn open(key: &MasterKey, purpose: &str, about: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+/// Opens what [`seal`] made; nothing if it was made under a key that is not on the ring, for another purpose or about
+/// something else, or was changed.
+pub fn open(keys: &Keyring, purpose: &str, about: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+    keys.all().iter().find_map(|key| open_under(key, purpose, about, sealed))
+}
+
+/// [`open`], under a key that is named.
+pub fn open_under(key: &MasterKey, purpose: &str, about: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
     let (head, rest) = sealed.split_first_chunk::<{ SALT + NONCE }>()?;
     let (key, nonce) = opener(key, purpose, head).ok()?;
     let mut rest = rest.to_vec();
@@ -44,15 +58,15 @@ pub fn open(key: &MasterKey, purpose: &str, about: &[u8], sealed: &[u8]) -> Opti
 ///
 /// # Errors
 /// If the system gives no random bytes.
-pub fn seal_text(key: &MasterKey, purpose: &str, value: &impl Serialize) -> Result<String> {
+pub fn seal_text(keys: &Keyring, purpose: &str, value: &impl Serialize) -> Result<String> {
     let plain = serde_json::to_vec(value).map_err(Error::internal)?;
-    Ok(URL_SAFE_NO_PAD.encode(seal(key, purpose, b"", &plain)?))
+    Ok(URL_SAFE_NO_PAD.encode(seal(keys, purpose, b"", &plain)?))
 }
 
 /// Opens what [`seal_text`] made.
-pub fn open_text<T: DeserializeOwned>(key: &MasterKey, purpose: &str, text: &str) -> Option<T> {
+pub fn open_text<T: DeserializeOwned>(keys: &Keyring, purpose: &str, text: &str) -> Option<T> {
     let sealed = URL_SAFE_NO_PAD.decode(text).ok()?;
-    serde_json::from_slice(&open(key, purpose, b"", &sealed)?).ok()
+    serde_json::from_slice(&open(keys, purpose, b"", &sealed)?).ok()
 }
 
 fn opener(key: &MasterKey, purpose: &str, head: &[u8; SALT + NONCE]) -> Result<(LessSafeKey, Nonce)> {
@@ -69,7 +83,7 @@ mod tests {
 
     #[test]
     fn only_the_same_key_purpose_and_thing_open_it() {
-        let (key, other) = (MasterKey::from_bytes([1; 32]), MasterKey::from_bytes([2; 32]));
+        let [key, other] = [[1; 32], [2; 32]].map(|bytes| Keyring::from(MasterKey::from_bytes(bytes)));
         let sealed = seal(&key, "a", b"ana", b"words").unwrap();
         assert_eq!(open(&key, "a", b"ana", &sealed).unwrap(), b"words");
         assert_ne!(sealed, seal(&key, "a", b"ana", b"words").unwrap(), "twice is not the same");
@@ -86,7 +100,7 @@ mod tests {
 
     #[test]
     fn text_comes_back_as_the_value() {
-        let key = MasterKey::from_bytes([1; 32]);
+        let key = Keyring::from(MasterKey::from_bytes([1; 32]));
         let text = seal_text(&key, "form", &("Träume".to_owned(), 7)).unwrap();
         assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'), "{text}");
         assert_eq!(open_text::<(String, i64)>(&key, "form", &text).unwrap(), ("Träume".to_owned(), 7));

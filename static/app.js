@@ -7,3 +7,14 @@ document.addEventListener("htmx:error", function () {
     "<p>It is not certain that this was saved. Your words are still here: send them again in a minute. They cannot be saved twice.</p></section>";
   place.firstChild.focus();
 });
+
+// A form that brings files is sent by the browser itself, which shows how far it is and waits as long as it takes.
+document.addEventListener("submit", function (event) {
+  var inputs = event.target.querySelectorAll("input[type=file]");
+  for (var n = 0; n < inputs.length; n++) {
+    if (inputs[n].files.length === 0) continue;
+    event.stopImmediatePropagation();
+    document.getElementById("status").textContent = "Sending the files. The next page comes when they are there.";
+    return;
+  }
+}, true);

@@ -36,7 +36,7 @@ async fn send(visitor: &Visitor, record: &str, text: &str, key: &str, sent: &Sen
 }
 
 /// Sets the household up with the address that the program printed, and makes a record for each writer.
-async fn begin(program: &Program, place: &Place) -> (Visitor, Vec<String>) {
+pub async fn begin(program: &Program, place: &Place) -> (Visitor, Vec<String>) {
     let said = std::fs::read_to_string(place.directory().join("server.log")).unwrap();
     let at = said.find("/setup?code=").unwrap_or_else(|| panic!("no set-up address: {said}"));
     let path = said[at..].split(|c: char| c.is_whitespace() || c == '"').next().unwrap().to_owned();
@@ -57,7 +57,7 @@ async fn begin(program: &Program, place: &Place) -> (Visitor, Vec<String>) {
     (ana, records)
 }
 
-fn again(program: &Program, ana: &Visitor) -> Visitor {
+pub fn again(program: &Program, ana: &Visitor) -> Visitor {
     let visitor = program.visitor();
     ana.cookies().iter().for_each(|(name, value)| visitor.set_cookie(name, value));
     visitor

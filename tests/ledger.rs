@@ -281,7 +281,7 @@ pub async fn lengthen(app: &App, actor: &Actor, record: RecordId, events: usize)
     let mut written = 0;
     let mut last = None;
     while written < events {
-        let drafts = vec![(today(), payload.clone()); 1000];
+        let drafts = (0..1000).map(|_| (today(), payload.clone()).into()).collect();
         let done = ledger::append(&mut tx, &mut hold, app.clock.now(), &origin, record, version, drafts).await.unwrap();
         version += done.len() as i64;
         written += done.len();

@@ -53,6 +53,9 @@ fn room(route: &Route) -> Room {
         (_, "/records/new" | "/notes") => Room::Writers,
         ("GET", "/" | "/timeline" | "/records" | "/records/{record}") => Room::Members,
         ("GET", path) if path.starts_with("/records/{record}/history") => Room::Members,
+        ("GET", "/records/{record}/attachments" | "/records/{record}/attachments.zip") => Room::Members,
+        ("GET", "/records/{record}/attachments/{attachment}") => Room::Members,
+        ("GET", "/attachments/{attachment}/{file_name}" | "/thumbnails/{attachment}") => Room::Members,
         (_, path) if path.starts_with("/records/{record}/") => Room::Writers,
         (_, "/sign-out" | "/seen") => Room::Members,
         (_, path) if path.starts_with("/account") => Room::Members,
@@ -131,6 +134,7 @@ struct Scene {
     event: String,
     member: String,
     invitation: String,
+    attachment: String,
 }
 
 impl Scene {
@@ -157,6 +161,8 @@ impl Scene {
         let [leo, dora, rolf, _]: [Visitor; 4] = visitors.try_into().unwrap();
         let record = home.create(&home.ana, SECRET, &[("visibility", "household")]).await;
         home.note(&home.ana, &record, "Blade sharpened").await;
+        let form = home.ana.open(&format!("{record}/attachments")).await.form("Add files");
+        home.ana.submit(&form.choose("files", "blade.png", crate::files::picture(40, 30)), "Add files").await;
         invite(&home.ana, "viewer").await;
         let kept = [Kept::of(app, &rolf, "Rolf").await, Kept::of(app, &dora, "Dora").await];
         let of = |name| member(app, name);
@@ -169,10 +175,12 @@ impl Scene {
         let record = record.rsplit('/').next().unwrap().to_owned();
         let note = sql("select event_id from record_events where kind = 'note_added'").one(&app.db).await.unwrap();
         let invitation = sql("select id from invitation").one(&app.db).await.unwrap();
+        let attachment = sql("select id from attachment").one(&app.db).await.unwrap();
         let [of_rolf, of_dora] = kept;
         Self {
             event: note.uuid("event_id").unwrap().to_string(),
             invitation: invitation.uuid("id").unwrap().to_string(),
+            attachment: attachment.uuid("id").unwrap().to_string(),
             member: of("Vera").await.member.to_string(),
             record,
             leo,
@@ -187,6 +195,8 @@ impl Scene {
             "{event}" => self.event.clone(),
             "{member}" => self.member.clone(),
             "{invitation}" => self.invitation.clone(),
+            "{attachment}" => self.attachment.clone(),
+            "{file_name}" => "blade.png".to_owned(),
             "{file}" | "{token}" => "nothing".to_owned(),
             other if other.starts_with('{') => panic!("{}: teach this test what {other} is", route.path),
             other => other.to_owned(),
@@ -233,7 +243,8 @@ impl Scene {
 #[track_caller]
 fn expect(who: Who, route: &Route, page: &Page, what: &str) {
     let room = room(route);
-    let of_theirs = ["{record}", "{member}", "{invitation}"].iter().any(|part| route.path.contains(part));
+    let of_theirs =
+        ["{record}", "{member}", "{invitation}", "{attachment}"].iter().any(|part| route.path.contains(part));
     let to = page.header("location");
     match (who, room) {
         (_, Room::Open) => {}

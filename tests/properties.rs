@@ -8,15 +8,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lifeops::app::{App, Clock};
 use lifeops::commands::accounts::{self, NewHousehold, NewMember, SetUp};
+use lifeops::commands::files::{self, NewFiles};
 use lifeops::commands::records::{EditRecord, Meaning, NewRecord, Written};
-use lifeops::commands::{notes, records};
+use lifeops::commands::{notes, records, uploads};
 use lifeops::domain::access::{Actor, Role, Via, Visibility};
+use lifeops::domain::attachment::{Label, NewFile};
 use lifeops::domain::field::{Field, FieldType, FieldValue};
-use lifeops::domain::ids::{EventId, HouseholdId, MemberId, RecordId, SubmissionKey};
+use lifeops::domain::ids::{AttachmentId, EventId, HouseholdId, MemberId, RecordId, SubmissionKey};
 use lifeops::domain::instant::Instant;
 use lifeops::domain::money::{Amount, Currency};
 use lifeops::domain::person::{Email, Zone};
-use lifeops::domain::text::{Category, FieldName, HouseholdName, MemberName, NoteText, Reason, Tag, Title};
+use lifeops::domain::text::{Category, FieldName, FileName, HouseholdName, MemberName, NoteText, Reason, Tag, Title};
 use lifeops::domain::verbs::NewNote;
 use lifeops::domain::when::{Occurred, Precision};
 use lifeops::error::Error;
@@ -176,6 +178,10 @@ enum Deed {
     Retract(RecordId, EventId),
     Add(RecordId, NewNote),
     Correct(RecordId, EventId, i64, NewNote),
+    Attach(RecordId, Option<EventId>, Vec<NewFile>, Option<Label>, Occurred),
+    Relabel(RecordId, AttachmentId, Option<Label>, FileName),
+    Replace(RecordId, AttachmentId, NewFile),
+    TakeOff(RecordId, AttachmentId),
 }
 
 async fn perform(app: &App, actor: &Actor, key: SubmissionKey, deed: Deed) -> Result<Written, Error> {
@@ -193,7 +199,25 @@ async fn perform(app: &App, actor: &Actor, key: SubmissionKey, deed: Deed) -> Re
         Deed::Correct(record, note, version, form) => {
             notes::correct(app, actor, key, record, note, version, form).await
         }
+        Deed::Attach(record, note, files, label, occurred) => {
+            files::add(app, actor, key, record, note, NewFiles { files, label }, occurred).await
+        }
+        Deed::Relabel(record, file, label, name) => files::change(app, actor, key, record, file, label, name).await,
+        Deed::Replace(record, file, by) => files::replace(app, actor, key, record, file, by).await,
+        Deed::TakeOff(record, file) => files::remove(app, actor, key, record, file).await,
     }
+}
+
+/// A file that somebody uploads: few contents, so that the same one comes again.
+async fn upload(app: &App, actor: &Actor, dice: &mut Dice) -> NewFile {
+    let content = format!("content {}", dice.below(5));
+    let name = ["a.txt", "b.pdf", "c"][dice.below(3) as usize];
+    let source = futures_util::stream::iter([Ok::<_, std::convert::Infallible>(bytes::Bytes::from(content))]);
+    uploads::take(app, actor, name, u64::MAX, source).await.unwrap()
+}
+
+fn label(dice: &mut Dice) -> Option<Label> {
+    [None, Some(Label::Receipt), Some(Label::Photo)][dice.below(3) as usize]
 }
 
 struct Story<'a> {
@@ -223,7 +247,31 @@ impl Story<'_> {
         let record = self.records[dice.below(self.records.len() as u64) as usize];
         let events = streams::facts(&self.house.app.db, actor.household, record).await.unwrap();
         let any = |dice: &mut Dice| events[dice.below(events.len() as u64) as usize].event;
-        let deed = match dice.below(20) {
+        let files = sql("select id from attachment where household_id = $1 and record_id = $2 order by id")
+            .bind(actor.household)
+            .bind(record)
+            .all(&self.house.app.db)
+            .await
+            .unwrap();
+        let file = |dice: &mut Dice| {
+            let row = &files[dice.below(files.len() as u64) as usize];
+            AttachmentId(row.uuid("id").unwrap())
+        };
+        let deed = match dice.below(28) {
+            20..=22 => {
+                let mut new = vec![upload(&self.house.app, &actor, dice).await];
+                if dice.below(3) == 0 {
+                    new.push(upload(&self.house.app, &actor, dice).await);
+                }
+                let note = (dice.below(2) == 0).then(|| any(dice));
+                Deed::Attach(record, note, new, label(dice), date(dice))
+            }
+            23..=27 if files.is_empty() => {
+                Deed::Attach(record, None, vec![upload(&self.house.app, &actor, dice).await], None, date(dice))
+            }
+            23 => Deed::Relabel(record, file(dice), label(dice), FileName::of(word(dice))),
+            24 | 25 => Deed::Replace(record, file(dice), upload(&self.house.app, &actor, dice).await),
+            26 | 27 => Deed::TakeOff(record, file(dice)),
             0 => Deed::Delete(record),
             1 | 2 => Deed::Restore(record),
             3 => Deed::Share(record),
@@ -315,6 +363,8 @@ struct Known {
     undone: BTreeMap<String, i64>,
     /// Event → the month in which it happened, or the year.
     happenings: BTreeMap<String, String>,
+    /// Attachment → what has become of it, its label and its name.
+    files: BTreeMap<String, String>,
 }
 
 struct RawEvent {
@@ -417,6 +467,7 @@ fn naive(events: &[RawEvent]) -> Known {
     for (event, _) in events.iter().zip(&live).filter(|(_, live)| **live) {
         let stands = match event.kind.as_str() {
             "record_created" | "record_updated" => true,
+            "attachment_added" => event.payload["note"].is_null(),
             "note_added" => latest_wording(&event.event).is_none(),
             "note_corrected" => {
                 let note = event.payload["note"].as_str().unwrap();
@@ -428,6 +479,28 @@ fn naive(events: &[RawEvent]) -> Known {
             let month = event.occurred.get(..7).unwrap_or(&event.occurred).to_owned();
             known.happenings.insert(event.event.clone(), month);
         }
+    }
+    for (event, is_live) in events.iter().zip(&live).filter(|(event, _)| event.kind == "attachment_added") {
+        let id = event.payload["attachment_id"].as_str().unwrap();
+        let later = || events.iter().zip(&live).filter(|(_, live)| **live).map(|(event, _)| event);
+        let about = |other: &&RawEvent| other.payload["attachment_id"].as_str() == Some(id);
+        // Whatever put it away first counts.
+        let end = later().find(|other| {
+            other.kind == "attachment_removed" && about(other)
+                || other.kind == "attachment_added" && other.payload["supersedes"].as_str() == Some(id)
+        });
+        let standing = match (is_live, end.map(|end| end.kind.as_str())) {
+            (false, _) => "undone",
+            (true, Some("attachment_removed")) => "removed",
+            (true, Some(_)) => "superseded",
+            (true, None) => "present",
+        };
+        let last = |key: &str| {
+            let changes = later().filter(|other| other.kind == "attachment_changed" && about(other));
+            let changed = changes.filter_map(|other| other.payload[key].as_str()).last();
+            changed.or(event.payload[key].as_str()).unwrap_or("-").to_owned()
+        };
+        known.files.insert(id.to_owned(), format!("{standing} {} {}", last("label"), last("file_name")));
     }
     known.version = events.last().unwrap().version;
     known.position = events.last().unwrap().position;
@@ -514,6 +587,12 @@ async fn projected(db: &Db, household: HouseholdId) -> BTreeMap<String, Known> {
             record.undone.insert(row.uuid("event_id").unwrap().to_string(), by);
         }
     }
+    for row in sql("select * from attachment where household_id = $1").bind(household).all(db).await.unwrap() {
+        let record = known.get_mut(&row.uuid("record_id").unwrap().to_string()).unwrap();
+        let label = row.opt_text("label").unwrap().unwrap_or_else(|| "-".to_owned());
+        let (standing, name) = (row.text("standing").unwrap(), row.text("file_name").unwrap());
+        record.files.insert(row.uuid("id").unwrap().to_string(), format!("{standing} {label} {name}"));
+    }
     known
 }
 
@@ -586,6 +665,11 @@ async fn dump(db: &Db, household: HouseholdId) -> Vec<String> {
         ("label_count", "scope, kind, label_key", &["scope", "kind", "label_key", "label"][..]),
         ("timeline_year", "scope, year", &["scope"][..]),
         ("member_name", "member_id, position", &["member_id", "name"][..]),
+        (
+            "attachment",
+            "position",
+            &["id", "record_id", "event_id", "file_name", "label", "note_id", "supersedes_id", "standing"][..],
+        ),
     ] {
         let found = sql(format!("select * from {table} where household_id = $1 order by {order}")).bind(household);
         for row in found.all(db).await.unwrap() {
@@ -639,7 +723,7 @@ async fn is_rich(db: &Db, household: HouseholdId) -> Result<(), String> {
     .unwrap()
     .int("n")
     .unwrap();
-    let rich = kinds.len() == 10 && corrected && undone_undoing && told_late > 0;
+    let rich = kinds.len() == 13 && corrected && undone_undoing && told_late > 0;
     rich.then_some(()).ok_or_else(|| {
         let events = all().count();
         format!(
@@ -695,7 +779,11 @@ mod an_export_is_the_same_on_the_other_engine {
         story(&house, "across", 60).await;
         let first = export(&house.app).await;
         let place = Place::empty(to).await;
-        let other = App::open(settings(&place), house.app.clock.clone()).await.unwrap();
+        // The files stay where they are, and open with the same key.
+        let mut settings = settings(&place);
+        settings.blobs = house.place.blobs();
+        std::fs::copy(house.place.directory().join("master.key"), place.directory().join("master.key")).unwrap();
+        let other = App::open(settings, house.app.clock.clone()).await.unwrap();
         upkeep::restore::from_reader(&other, first.as_slice(), &|_| {}).await.unwrap();
         assert_eq!(String::from_utf8(export(&other).await).unwrap(), String::from_utf8(first).unwrap());
         let household = house.actors[0].household;

@@ -5,8 +5,9 @@ use std::io::{BufReader, BufWriter};
 use std::path::Path;
 
 use lifeops::app::{App, Clock};
-use lifeops::commands::second_factor;
+use lifeops::commands::{second_factor, uploads};
 use lifeops::config::Settings;
+use lifeops::domain::media::size_words;
 use lifeops::upkeep::export::Exported;
 use lifeops::upkeep::{export, rebuild, restore, verify};
 
@@ -18,7 +19,7 @@ pub async fn verify(settings: Settings, heads: &[String]) -> Outcome {
     must_exist(&settings)?;
     // Projections are looked at as they are: opening the installation must not repair what is to be found.
     let app = App::open_unchecked(settings, Clock::System).await?;
-    let progress = Progress::of("events");
+    let progress = Progress::of("events and megabytes of files");
     let findings = verify::all(&app, heads, &|done, total| progress.at(done, total)).await;
     drop(progress);
     app.db.close().await;
@@ -34,6 +35,12 @@ pub async fn verify(settings: Settings, heads: &[String]) -> Outcome {
         for problem in &household.problems {
             say(&format!("  - {problem}"))?;
         }
+    }
+    if let (files @ 1.., bytes) = findings.files
+        && findings.is_well()
+    {
+        let files = counted(i64::try_from(files).unwrap_or(i64::MAX), "file");
+        say(&format!("{files} of {} opened, all as they were sealed.", size_words(bytes)))?;
     }
     for sentence in findings.found.iter().chain(&findings.problems) {
         say(sentence)?;
@@ -55,6 +62,15 @@ pub async fn rebuild(settings: Settings) -> Outcome {
     app.db.close().await;
     rebuilt?;
     say("Every projection was computed again from the events.")
+}
+
+/// Sweeps out what nobody needs.
+pub async fn sweep(settings: Settings) -> Outcome {
+    with_app(settings, async |app| {
+        let swept = uploads::sweep(app).await?;
+        say(&format!("{} swept out.", counted(i64::try_from(swept).unwrap_or(i64::MAX), "upload")))
+    })
+    .await
 }
 
 /// Writes an export.

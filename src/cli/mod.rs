@@ -5,6 +5,7 @@ mod data;
 mod demo;
 mod healthcheck;
 mod import;
+mod keys;
 mod logs;
 mod members;
 mod progress;
@@ -60,6 +61,11 @@ enum Command {
     /// Takes in what another program kept
     #[command(subcommand)]
     Import(import::Command),
+    /// The master key: list, rotate
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Sweeps out uploads that were attached to nothing for a day; a server does so every hour
+    Sweep,
     /// Serves a believable household to look around in: throw-away, unless a data directory or database is named
     Demo(demo::Args),
     /// Asks a running server whether it is ready; ends with 0 if it is
@@ -143,6 +149,8 @@ async fn answer(command: Command, effective: Effective) -> Outcome {
         Command::Export { file } => data::export(settings, &file).await,
         Command::Restore { file } => data::restore(settings, &file).await,
         Command::Import(command) => import::run(command, settings).await,
+        Command::Keys(command) => keys::run(command, settings).await,
+        Command::Sweep => data::sweep(settings).await,
         Command::Demo(args) => demo::run(args, &effective).await,
         Command::Healthcheck => healthcheck::ask(settings.listen),
         Command::Config => show(&effective),

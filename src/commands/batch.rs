@@ -3,7 +3,7 @@
 
 use crate::app::App;
 use crate::domain::access::Actor;
-use crate::domain::event::Payload;
+use crate::domain::event::{Draft, Payload};
 use crate::domain::ids::{BatchId, RecordId};
 use crate::domain::verbs::{self, NewNote, NewRecord};
 use crate::domain::when::Occurred;
@@ -98,7 +98,16 @@ async fn write_chunk(
             continue;
         }
         let record = RecordId::new();
-        let written = door::record_events(&mut tx, &mut hold, now, &origin, record, None, drafts).await?;
+        let written = door::record_events(
+            &mut tx,
+            &mut hold,
+            now,
+            &origin,
+            record,
+            None,
+            drafts.into_iter().map(Draft::from).collect(),
+        )
+        .await?;
         report.created.push(record);
         report.events += written.events.len();
     }

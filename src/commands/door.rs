@@ -7,14 +7,16 @@ use sha2::{Digest, Sha256};
 use crate::app::App;
 use crate::domain::Refusal;
 use crate::domain::access::{Actor, Role};
+use crate::domain::attachment::{self, Label, NewFile};
 use crate::domain::conflict::{Conflict, ConflictField};
-use crate::domain::event::Payload;
+use crate::domain::event::{Draft, Payload};
 use crate::domain::field::FieldValue;
-use crate::domain::ids::{EventId, MemberId, RecordId, SubmissionKey};
+use crate::domain::ids::{AttachmentId, EventId, MemberId, RecordId, SubmissionKey};
 use crate::domain::instant::Instant;
+use crate::domain::media::size_words;
 use crate::domain::membership::LEAVING;
 use crate::domain::record::NOTE;
-use crate::domain::text::Reason;
+use crate::domain::text::{FileName, Reason};
 use crate::domain::verbs::{self, Edit, EditRecord, NewNote, NewRecord, Wording};
 use crate::domain::when::Occurred;
 use crate::error::{Error, Result};
@@ -23,16 +25,22 @@ use crate::store::ledger::{self, Hold, Origin};
 use crate::store::projection::Projector;
 use crate::store::submissions::{self, Opening};
 use crate::store::views::RecordView;
-use crate::store::{fields, streams, wordings};
+use crate::store::{attachments, blobs, fields, streams, wordings};
 
-use super::keeping;
+use super::{keeping, uploads};
 
 /// What a member wants done, with all that was said. Its digest is what a repeated submission is recognised by.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "verb", rename_all = "snake_case")]
 pub(super) enum Verb {
     /// Begin a record.
-    Create { new: NewRecord },
+    Create {
+        new: NewRecord,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        files: Vec<NewFile>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        label: Option<Label>,
+    },
     /// Change what it says.
     Edit { record: RecordId, form: EditRecord },
     /// Put it away.
@@ -48,9 +56,24 @@ pub(super) enum Verb {
     /// Undo an event.
     Retract { record: RecordId, event: EventId, reason: Option<Reason> },
     /// Add a note.
-    AddNote { record: RecordId, note: NewNote },
+    AddNote {
+        record: RecordId,
+        note: NewNote,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        files: Vec<NewFile>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        label: Option<Label>,
+    },
     /// Reword a note.
     CorrectNote { record: RecordId, note: EventId, version: i64, form: NewNote },
+    /// Add files, to a note if one is named.
+    AddFiles { record: RecordId, to: Option<EventId>, files: Vec<NewFile>, label: Option<Label>, occurred: Occurred },
+    /// Give a file another label or name.
+    ChangeFile { record: RecordId, file: AttachmentId, label: Option<Label>, name: FileName },
+    /// Put another file in the place of one.
+    ReplaceFile { record: RecordId, file: AttachmentId, by: Vec<NewFile> },
+    /// Take a file off.
+    RemoveFile { record: RecordId, file: AttachmentId },
 }
 
 impl Verb {
@@ -65,7 +88,20 @@ impl Verb {
             | Self::HandOver { record, .. }
             | Self::Retract { record, .. }
             | Self::AddNote { record, .. }
-            | Self::CorrectNote { record, .. } => Some(*record),
+            | Self::CorrectNote { record, .. }
+            | Self::AddFiles { record, .. }
+            | Self::ChangeFile { record, .. }
+            | Self::ReplaceFile { record, .. }
+            | Self::RemoveFile { record, .. } => Some(*record),
+        }
+    }
+
+    /// The files that it brings.
+    fn files(&self) -> &[NewFile] {
+        match self {
+            Self::Create { files, .. } | Self::AddNote { files, .. } | Self::AddFiles { files, .. } => files,
+            Self::ReplaceFile { by, .. } => by,
+            _ => &[],
         }
     }
 }
@@ -111,6 +147,9 @@ async fn in_one_transaction(app: &App, actor: &Actor, key: SubmissionKey, verb: 
             return Err(Error::SubmissionReused);
         }
         let version = view.ok().flatten().map_or(1, |view| view.state.version);
+        tx.rollback().await?;
+        // Its files came a second time.
+        uploads::discard_later(app, actor.household, verb.files().iter().map(|file| file.upload).collect());
         return Ok(Written {
             record: earlier.record,
             event: Some(earlier.event),
@@ -132,12 +171,14 @@ async fn in_one_transaction(app: &App, actor: &Actor, key: SubmissionKey, verb: 
         return Ok(Written { record, event: None, version, repeated: false, in_force: true });
     }
     let local = now.local(&zone);
-    for (occurred, _) in &decided {
-        occurred.not_after(local)?;
+    for draft in &decided {
+        draft.occurred.not_after(local)?;
     }
+    let spare = claim(app, &mut tx, actor, verb.files(), now).await?;
     let written = record_events(&mut tx, &mut hold, now, &origin(actor), record, view, decided).await?;
     submissions::accept(&mut tx, actor, key, digest, &written.events).await?;
     tx.commit().await?;
+    uploads::delete_later(app, spare);
     let first = written.events.first();
     Ok(Written {
         record,
@@ -146,6 +187,47 @@ async fn in_one_transaction(app: &App, actor: &Actor, key: SubmissionKey, verb: 
         repeated: false,
         in_force: written.in_force,
     })
+}
+
+/// Takes the contents of files for the household, in the transaction of the events that mention them. Returns the uploads
+/// whose content is there already.
+async fn claim(app: &App, tx: &mut Tx, actor: &Actor, files: &[NewFile], now: Instant) -> Result<Vec<blobs::Doomed>> {
+    let mut spare = Vec::new();
+    for file in files {
+        match blobs::claim(tx, actor, &app.key, file, now).await? {
+            Some(doomed) => spare.extend(doomed),
+            None => {
+                return Err(Refusal(format!(
+                    "\u{201c}{}\u{201d} is not here any more: files wait for a day only. Choose it again.",
+                    file.file_name
+                ))
+                .into());
+            }
+        }
+    }
+    match app.settings.quota {
+        Some(quota) if !files.is_empty() => {
+            let used = blobs::used(&mut *tx, actor.household).await?;
+            if used.kept > quota { Err(Refusal(no_room(quota, 0)).into()) } else { Ok(spare) }
+        }
+        _ => Ok(spare),
+    }
+}
+
+/// What is said when a household may keep no more files. `waiting` is what forms hold that nobody has finished, in bytes.
+pub fn no_room(quota: u64, waiting: u64) -> String {
+    let quota = size_words(quota);
+    match waiting {
+        0 => format!(
+            "This household may keep {quota} of files, and there is not enough room left. Ask whoever runs this LifeOps for \
+             more."
+        ),
+        waiting => format!(
+            "This household may keep {quota} of files, and there is not enough room left: {} of it wait in forms that were \
+             not finished. Finish those, or try again tomorrow, when they are gone.",
+            size_words(waiting)
+        ),
+    }
 }
 
 /// Events that were just written.
@@ -164,16 +246,16 @@ pub(super) async fn record_events(
     origin: &Origin,
     record: RecordId,
     view: Option<RecordView>,
-    drafts: Vec<(Occurred, Payload)>,
+    drafts: Vec<Draft>,
 ) -> Result<Recorded> {
     let version = view.as_ref().map_or(0, |view| view.state.version);
-    let said: Vec<(Occurred, Payload)> = drafts.clone();
+    let updates = drafts.iter().any(|draft| matches!(draft.payload, Payload::RecordUpdated(_)));
     let events = ledger::append(tx, hold, now, origin, record, version, drafts).await?;
     let mut projector = Projector::knowing(view.map(RecordView::into_view));
     let mut in_force = true;
     for event in &events {
         let changes = projector.apply(tx, event).await?;
-        if said.iter().any(|(_, payload)| matches!(payload, Payload::RecordUpdated(_))) {
+        if updates {
             in_force &= changes.iter().all(|change| change.in_force);
         }
     }
@@ -231,48 +313,73 @@ async fn decide(
     verb: &Verb,
     today: Occurred,
     zone: &jiff::tz::TimeZone,
-) -> Result<Vec<(Occurred, Payload)>> {
+) -> Result<Vec<Draft>> {
     let Some(view) = view else {
-        return match verb {
-            Verb::Create { new } => Ok(vec![(new.occurred, verbs::create(new)?)]),
-            _ => Err(Error::NotFound),
-        };
+        let Verb::Create { new, files, label } = verb else { return Err(Error::NotFound) };
+        let mut drafts = vec![(new.occurred, verbs::create(new)?).into()];
+        drafts.extend(attached(files, *label, None, new.occurred));
+        return Ok(drafts);
     };
     let state = &view.state;
+    let one = |occurred: Occurred, payload: Payload| vec![(occurred, payload).into()];
+    if !matches!(verb, Verb::Delete { .. } | Verb::Restore { .. } | Verb::Retract { .. }) {
+        living(view, zone)?;
+    }
     Ok(match verb {
         Verb::Create { .. } => return Err(Error::NotFound),
-        Verb::Edit { form, .. } => {
-            living(view, zone)?;
-            edit(tx, actor, view, form, today).await?
-        }
-        Verb::Delete { reason, .. } => vec![(today, verbs::delete(state, reason.clone())?)],
-        Verb::Restore { reason, .. } => vec![(today, verbs::restore(state, reason.clone())?)],
+        Verb::Edit { form, .. } => edit(tx, actor, view, form, today).await?.into_iter().map(Draft::from).collect(),
+        Verb::Delete { reason, .. } => one(today, verbs::delete(state, reason.clone())?),
+        Verb::Restore { reason, .. } => one(today, verbs::restore(state, reason.clone())?),
         Verb::Share { .. } => {
-            living(view, zone)?;
             keeping::kept_by(view, actor)?;
-            vec![(today, verbs::share(state)?)]
+            one(today, verbs::share(state)?)
         }
         Verb::Unshare { .. } => {
-            living(view, zone)?;
             keeping::kept_by(view, actor)?;
-            vec![(today, verbs::unshare(state)?)]
+            one(today, verbs::unshare(state)?)
         }
-        Verb::HandOver { to, .. } => {
-            living(view, zone)?;
-            vec![(today, keeping::hand_over(tx, actor, view, *to).await?)]
-        }
+        Verb::HandOver { to, .. } => one(today, keeping::hand_over(tx, actor, view, *to).await?),
         Verb::Retract { event, reason, .. } => {
-            vec![(today, keeping::retract(tx, actor, view, *event, reason, zone).await?)]
+            one(today, keeping::retract(tx, actor, view, *event, reason, zone).await?)
         }
-        Verb::AddNote { note, .. } => {
-            living(view, zone)?;
-            vec![(note.occurred, verbs::add_note(note))]
+        Verb::AddNote { note, files, label, .. } => {
+            let mut drafts = vec![Draft::from((note.occurred, verbs::add_note(note)))];
+            let event = drafts.first().map(|draft| draft.event);
+            drafts.extend(attached(files, *label, event, note.occurred));
+            drafts
         }
         Verb::CorrectNote { note, version, form, .. } => {
-            living(view, zone)?;
-            correct(tx, actor, view, *note, *version, form).await?
+            correct(tx, actor, view, *note, *version, form).await?.into_iter().map(Draft::from).collect()
+        }
+        Verb::AddFiles { to, files, label, occurred, .. } => {
+            if let Some(note) = to {
+                wordings::wording(&mut *tx, actor, view.id, *note).await?;
+            }
+            attached(files, *label, *to, *occurred).collect()
+        }
+        Verb::ChangeFile { file, label, name, .. } => {
+            let now = attachments::one(&mut *tx, actor, view.id, *file).await?;
+            let changed = attachment::change(&now, *label, name)?;
+            changed.map(|payload| (today, payload).into()).into_iter().collect()
+        }
+        Verb::ReplaceFile { file, by, .. } => {
+            let now = attachments::one(&mut *tx, actor, view.id, *file).await?;
+            by.iter().map(|by| Ok((now.occurred, attachment::replace(&now, by)?).into())).collect::<Result<_>>()?
+        }
+        Verb::RemoveFile { file, .. } => {
+            one(today, attachment::remove(&attachments::one(&mut *tx, actor, view.id, *file).await?)?)
         }
     })
+}
+
+fn attached(
+    files: &[NewFile],
+    label: Option<Label>,
+    note: Option<EventId>,
+    occurred: Occurred,
+) -> impl Iterator<Item = Draft> {
+    // Latest first is how they are shown: so the first of a form is the last that is added.
+    files.iter().rev().map(move |file| (occurred, attachment::attach(file, label, note, None)).into())
 }
 
 /// Refuses to change a deleted record, saying who deleted it and when.

@@ -6,6 +6,7 @@ use crate::domain::ids::{EventId, RecordId, SubmissionKey};
 use crate::error::Result;
 
 use super::door::{Verb, Written, write};
+use super::files::NewFiles;
 
 pub use crate::domain::verbs::NewNote;
 
@@ -14,7 +15,23 @@ pub use crate::domain::verbs::NewNote;
 /// # Errors
 /// [`crate::error::Error::Refused`] if the record is deleted.
 pub async fn add(app: &App, actor: &Actor, key: SubmissionKey, record: RecordId, note: NewNote) -> Result<Written> {
-    write(app, actor, key, Verb::AddNote { record, note }).await
+    add_with_files(app, actor, key, record, note, NewFiles::default()).await
+}
+
+/// [`add`], with the files that belong to the note.
+///
+/// # Errors
+/// [`crate::error::Error::Refused`] if the record is deleted, or the household may keep no more files.
+pub async fn add_with_files(
+    app: &App,
+    actor: &Actor,
+    key: SubmissionKey,
+    record: RecordId,
+    note: NewNote,
+    files: NewFiles,
+) -> Result<Written> {
+    let NewFiles { files, label } = files;
+    write(app, actor, key, Verb::AddNote { record, note, files, label }).await
 }
 
 /// Rewords a note. Both wordings stay in the history.

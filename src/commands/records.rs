@@ -7,6 +7,7 @@ use crate::domain::text::Reason;
 use crate::error::Result;
 
 use super::door::{Verb, write};
+use super::files::NewFiles;
 
 pub use super::door::Written;
 pub use crate::domain::verbs::{EditRecord, Meaning, NewRecord};
@@ -16,7 +17,22 @@ pub use crate::domain::verbs::{EditRecord, Meaning, NewRecord};
 /// # Errors
 /// [`crate::error::Error::Forbidden`] for a viewer, [`crate::error::Error::Refused`] if two fields have one name.
 pub async fn create(app: &App, actor: &Actor, key: SubmissionKey, new: NewRecord) -> Result<Written> {
-    write(app, actor, key, Verb::Create { new }).await
+    create_with_files(app, actor, key, new, NewFiles::default()).await
+}
+
+/// [`create`], with its first files.
+///
+/// # Errors
+/// The same, and [`crate::error::Error::Refused`] if the household may keep no more files.
+pub async fn create_with_files(
+    app: &App,
+    actor: &Actor,
+    key: SubmissionKey,
+    new: NewRecord,
+    files: NewFiles,
+) -> Result<Written> {
+    let NewFiles { files, label } = files;
+    write(app, actor, key, Verb::Create { new, files, label }).await
 }
 
 /// Changes what a record says. A form that changes nothing appends nothing.

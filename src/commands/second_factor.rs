@@ -13,11 +13,12 @@ use crate::domain::person::Email;
 use crate::domain::text::fold;
 use crate::error::{Error, Result};
 use crate::keys::random_words;
-use crate::seal;
 use crate::store::db::Tx;
+use crate::store::installation;
 use crate::store::second_factors::{self as rows, SecondFactor};
 use crate::store::{accounts as account_rows, resets};
 use crate::totp::TotpSecret;
+use crate::{keys, seal};
 
 /// What a code says that is not right.
 pub const CODE_WRONG: &str = "This code is not right, or it was used before. Wait for the app\u{2019}s next one, or use another \
@@ -127,8 +128,15 @@ pub async fn turn_on(
     }
     let steps = six_digits(code).map(|code| offer.secret().steps_of(code, now)).unwrap_or_default();
     let Some(step) = steps.last() else { return refuse(FIRST_CODE_WRONG) };
-    let secret = seal::seal(&app.key, SECRET, account.0.as_bytes(), &offer.secret)?;
     let mut tx = app.db.begin().await?;
+    // The master key stays what it is until this is kept.
+    installation::hold_key(&mut tx).await?;
+    if keys::learn_within(&app.key, &mut tx).await?.is_none() {
+        return Err(Error::Unavailable(
+            "This server does not know the new master key yet. Try again in a minute.".to_owned(),
+        ));
+    }
+    let secret = seal::seal(&app.key, SECRET, account.0.as_bytes(), &offer.secret)?;
     if !rows::insert(&mut tx, now, account, secret, *step).await? {
         tx.rollback().await?;
         return again(app, from, offer, code).await;
@@ -298,6 +306,25 @@ pub async fn locked(app: &App) -> Result<Vec<String>> {
 
 async fn end_sessions(tx: &mut Tx, account: AccountId) -> Result<()> {
     Ok(account_rows::end_sessions(tx, account).await?)
+}
+
+/// Seals every secret under the current master key that is sealed under another one. Returns how many.
+///
+/// # Errors
+/// If the database refuses.
+pub async fn seal_again(app: &App) -> Result<u64> {
+    let mut sealed = 0;
+    for (account, secret) in rows::all(&app.db).await? {
+        let about = account.0.as_bytes();
+        if seal::open_under(&app.key.current(), SECRET, about, &secret).is_some() {
+            continue;
+        }
+        // One that no key here opens is said to be locked elsewhere.
+        let Some(plain) = seal::open(&app.key, SECRET, about, &secret) else { continue };
+        let again = seal::seal(&app.key, SECRET, about, &plain)?;
+        sealed += rows::replace_secret(&app.db, account, &secret, &again).await?;
+    }
+    Ok(sealed)
 }
 
 fn open_secret(app: &App, account: AccountId, kept: &SecondFactor) -> Option<TotpSecret> {

@@ -6,10 +6,11 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::settings::{
-    BASE_URL, DATA, DATABASE_CONNECTIONS, DATABASE_PASSWORD, DATABASE_URL, LISTEN, LOG_FORMAT, MASTER_KEY,
-    REGISTRATION, REMOVAL_GRACE, SESSION_IDLE, SESSION_MAX, SETTINGS, Setting, TRUSTED_PROXIES,
+    BASE_URL, BLOBS, DATA, DATABASE_CONNECTIONS, DATABASE_PASSWORD, DATABASE_URL, FILE_LIMIT, FORM_LIMIT, LISTEN,
+    LOG_FORMAT, MASTER_KEY, QUOTA, REGISTRATION, REMOVAL_GRACE, S3_ACCESS_KEY, S3_ENDPOINT, S3_PATH_STYLE, S3_REGION,
+    S3_SECRET_KEY, SESSION_IDLE, SESSION_MAX, SETTINGS, Setting, TRUSTED_PROXIES,
 };
-use super::{Database, Registration, Secret, Settings, values};
+use super::{BlobPlace, Database, Registration, S3Place, Secret, Settings, blobs, values};
 
 /// What the flags said: flag name (without dashes) and value.
 #[derive(Clone, Debug, Default)]
@@ -90,6 +91,10 @@ pub fn read(given: &Given, environment: impl IntoIterator<Item = (OsString, OsSt
         database: reading.database(&data),
         database_connections: reading.value(DATABASE_CONNECTIONS, values::connections).unwrap_or_default(),
         master_key: reading.value(MASTER_KEY, values::master_key),
+        blobs: reading.blobs(&data),
+        file_limit: reading.value(FILE_LIMIT, blobs::bytes).unwrap_or_default(),
+        form_limit: reading.value(FORM_LIMIT, blobs::bytes).unwrap_or_default(),
+        quota: reading.value(QUOTA, blobs::quota).flatten(),
         registration: reading.value(REGISTRATION, values::registration).unwrap_or(Registration::Closed),
         trusted_proxies: reading.value(TRUSTED_PROXIES, values::networks).unwrap_or_default(),
         session_idle: reading.value(SESSION_IDLE, values::duration).unwrap_or_default(),
@@ -185,6 +190,36 @@ impl<'a> Reading<'a> {
         }
     }
 
+    /// Where files lie, with what belongs to a bucket.
+    fn blobs(&mut self, data: &Path) -> BlobPlace {
+        let place = self.value(BLOBS, |text| blobs::place(text, data));
+        let endpoint = self.value(S3_ENDPOINT, blobs::endpoint);
+        let region = self.value(S3_REGION, |text| Ok(text.to_owned())).unwrap_or_default();
+        let access_key = self.value(S3_ACCESS_KEY, |text| Ok(Secret::new(text)));
+        let secret_key = self.value(S3_SECRET_KEY, |text| Ok(Secret::new(text)));
+        let path_style = self.value(S3_PATH_STYLE, blobs::yes_or_no).unwrap_or(true);
+        match place {
+            Some(BlobPlace::S3(place)) => {
+                for (setting, found) in [(S3_ACCESS_KEY, &access_key), (S3_SECRET_KEY, &secret_key)] {
+                    if found.is_none() {
+                        self.mistakes.push(format!("{} is missing: {} is a bucket.", setting.name, BLOBS.name));
+                    }
+                }
+                BlobPlace::S3(S3Place { endpoint, region, access_key, secret_key, path_style, ..place })
+            }
+            Some(place) => {
+                if endpoint.is_some() || access_key.is_some() || secret_key.is_some() {
+                    self.mistakes.push(format!(
+                        "{}, {} and {} are for a bucket, but {} is a directory: unset them, or name the bucket.",
+                        S3_ENDPOINT.name, S3_ACCESS_KEY.name, S3_SECRET_KEY.name, BLOBS.name
+                    ));
+                }
+                place
+            }
+            None => BlobPlace::Directory(data.to_owned()),
+        }
+    }
+
     fn text(&self, setting: Setting) -> Result<Option<(String, Source)>, String> {
         let flag = |flag: &str| said(flag.to_owned(), |flag| self.given.0.get(flag).map(OsString::from));
         let variable = |name: String| said(name, |name| self.environment.get(name).cloned());
@@ -203,7 +238,13 @@ impl<'a> Reading<'a> {
                 Ok(text) => Ok(Some((text.trim().to_owned(), make(name)))),
                 Err(_) => Err(format!("{name} is not UTF-8 text.")),
             },
-            (None, Some((name, path))) => read_secret(&name, PathBuf::from(path)).map(Some),
+            (None, Some((name, path))) => {
+                let path = PathBuf::from(path);
+                if setting.name == MASTER_KEY.name {
+                    crate::keys::refuse_if_open(&path).map_err(|error| error.to_string())?;
+                }
+                read_secret(&name, path).map(Some)
+            }
             (None, None) => Ok(setting.default.map(|text| (text.to_owned(), Source::Default))),
         }
     }

@@ -87,6 +87,53 @@ pub(super) const MASTER_KEY: Setting = secret(
         "The master key; unset, it is master.key in the data directory, made at the first start",
     ),
 );
+pub(super) const BLOBS: Setting = setting(
+    "LIFEOPS_BLOBS",
+    "blobs",
+    "PLACE",
+    Some("blobs"),
+    "Where files lie, sealed: a directory (in the data directory), file:///path or s3://bucket/prefix",
+);
+pub(super) const S3_ENDPOINT: Setting = setting(
+    "LIFEOPS_S3_ENDPOINT",
+    "s3-endpoint",
+    "URL",
+    None,
+    "The address of the service that speaks S3; unset, it is Amazon's",
+);
+pub(super) const S3_REGION: Setting =
+    setting("LIFEOPS_S3_REGION", "s3-region", "REGION", Some("us-east-1"), "The region of the bucket");
+pub(super) const S3_ACCESS_KEY: Setting = secret(
+    "s3-access-key-file",
+    setting("LIFEOPS_S3_ACCESS_KEY", "s3-access-key", "ID", None, "The id of the access key for the bucket"),
+);
+pub(super) const S3_SECRET_KEY: Setting = secret(
+    "s3-secret-key-file",
+    setting("LIFEOPS_S3_SECRET_KEY", "s3-secret-key", "SECRET", None, "The secret of the access key for the bucket"),
+);
+pub(super) const S3_PATH_STYLE: Setting = setting(
+    "LIFEOPS_S3_PATH_STYLE",
+    "s3-path-style",
+    "YES",
+    Some("yes"),
+    "yes: the bucket stands in the path of addresses; no: in front of the host",
+);
+pub(super) const FILE_LIMIT: Setting =
+    setting("LIFEOPS_FILE_LIMIT", "file-limit", "SIZE", Some("2 GB"), "The largest file that is taken");
+pub(super) const FORM_LIMIT: Setting = setting(
+    "LIFEOPS_FORM_LIMIT",
+    "form-limit",
+    "SIZE",
+    Some("8 GB"),
+    "The most that one form may send, all its files together",
+);
+pub(super) const QUOTA: Setting = setting(
+    "LIFEOPS_QUOTA",
+    "quota",
+    "SIZE",
+    Some("none"),
+    "How much a household may keep in files, or none: no limit",
+);
 pub(super) const REGISTRATION: Setting = setting(
     "LIFEOPS_REGISTRATION",
     "registration",
@@ -126,7 +173,7 @@ pub(super) const LOG_FORMAT: Setting =
     setting("LIFEOPS_LOG_FORMAT", "log-format", "FORMAT", Some("human"), "How log lines are written: human or json");
 
 /// Every setting, in the order in which they are shown.
-pub const SETTINGS: [Setting; 13] = [
+pub const SETTINGS: [Setting; 22] = [
     DATA,
     LISTEN,
     BASE_URL,
@@ -134,6 +181,15 @@ pub const SETTINGS: [Setting; 13] = [
     DATABASE_PASSWORD,
     DATABASE_CONNECTIONS,
     MASTER_KEY,
+    BLOBS,
+    S3_ENDPOINT,
+    S3_REGION,
+    S3_ACCESS_KEY,
+    S3_SECRET_KEY,
+    S3_PATH_STYLE,
+    FILE_LIMIT,
+    FORM_LIMIT,
+    QUOTA,
     REGISTRATION,
     TRUSTED_PROXIES,
     SESSION_IDLE,

@@ -6,11 +6,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::access::{Role, Visibility};
+use super::attachment::{BlobId, Label};
 use super::field::Field;
-use super::ids::{BatchId, EventId, HouseholdId, MemberId, RecordId};
+use super::ids::{AttachmentId, BatchId, EventId, HouseholdId, MemberId, RecordId};
 use super::instant::Instant;
 use super::money::{Amount, Reading};
-use super::text::{Category, Description, FieldName, HouseholdName, MemberName, NoteText, Reason, Tag, Title};
+use super::text::{
+    Category, Description, FieldName, FileName, HouseholdName, MemberName, NoteText, Reason, Tag, Title,
+};
 use super::when::Occurred;
 
 /// An event as the ledger keeps it: every column, with the payload's exact bytes.
@@ -97,6 +100,23 @@ pub struct Fact {
     pub recorded: Instant,
     /// What happened.
     pub payload: Payload,
+}
+
+/// An event that is to be written: what happened and when, under an identity that others of the same write may mention.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Draft {
+    /// Its identity.
+    pub event: EventId,
+    /// When it happened.
+    pub occurred: Occurred,
+    /// What happened.
+    pub payload: Payload,
+}
+
+impl From<(Occurred, Payload)> for Draft {
+    fn from((occurred, payload): (Occurred, Payload)) -> Self {
+        Self { event: EventId::new(), occurred, payload }
+    }
 }
 
 /// The identity that a record has in another program, for imports that are run again.
@@ -228,6 +248,44 @@ payloads! {
         /// What a meter showed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reading: Option<Reading>,
+    }
+    /// A record gets a file.
+    "attachment_added" => AttachmentAdded {
+        /// The attachment.
+        attachment_id: AttachmentId,
+        /// Its content.
+        blob: BlobId,
+        /// What it is called.
+        file_name: FileName,
+        /// Its media type (RFC 6838), as the server found it.
+        media_type: String,
+        /// Its size in bytes.
+        size: u64,
+        /// What it is on its record.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        label: Option<Label>,
+        /// The note it belongs to: always the `note_added` event.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<EventId>,
+        /// The file whose place it takes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        supersedes: Option<AttachmentId>,
+    }
+    /// A file gets another label or name.
+    "attachment_changed" => AttachmentChanged {
+        /// The attachment.
+        attachment_id: AttachmentId,
+        /// The new label.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        label: Option<Label>,
+        /// The new name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        file_name: Option<FileName>,
+    }
+    /// A file is taken off its record. Its content stays.
+    "attachment_removed" => AttachmentRemoved {
+        /// The attachment.
+        attachment_id: AttachmentId,
     }
     /// A record is put away.
     "record_deleted" => RecordDeleted {

@@ -130,12 +130,14 @@ pub struct Marks {
 }
 
 /// Which events of a stream tell of something that happened and still holds, given their marks: a record's beginning, a
-/// change of its facts, a note in its latest wording. What was undone is none, nor is what only says who sees the record
+/// change of its facts, a note in its latest wording, a file. What was undone is none, nor is what only says who sees the record
 /// or whether it is put away.
 pub fn happenings(facts: &[Fact], marks: &[Marks]) -> Vec<bool> {
     let stands = |at: usize| marks.get(at).is_some_and(|marks| marks.retracted_by.is_none());
     let is_happening = |(at, fact): (usize, &Fact)| match &fact.payload {
         Payload::RecordCreated(_) | Payload::RecordUpdated(_) => stands(at),
+        // The file of a note comes with it.
+        Payload::AttachmentAdded(added) => added.note.is_none() && stands(at),
         Payload::NoteAdded(_) => marks.get(at) == Some(&Marks::default()),
         Payload::NoteCorrected(correction) => {
             let note = facts.iter().position(|fact| fact.event == correction.note);

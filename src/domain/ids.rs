@@ -73,6 +73,14 @@ id!(
     BatchId
 );
 id!(
+    /// An attachment: the fact that a record has a file.
+    AttachmentId
+);
+id!(
+    /// An upload: bytes that arrived and that no event mentions yet.
+    UploadId
+);
+id!(
     /// An invitation to a household.
     InvitationId
 );

@@ -2,6 +2,7 @@
 //! verbs, and the hash chain.
 
 pub mod access;
+pub mod attachment;
 pub mod chain;
 pub mod conflict;
 pub mod event;
@@ -10,6 +11,7 @@ pub mod fold;
 pub mod household;
 pub mod ids;
 pub mod instant;
+pub mod media;
 pub mod membership;
 pub mod money;
 pub mod person;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::attachment::Label;
 use super::event::Payload;
 use super::field::{FieldType, FieldValue};
 use super::money::{Amount, Reading};
@@ -68,9 +69,20 @@ impl Summary {
                     summary.more = changes.len() - 1;
                 }
             }
+            Payload::AttachmentAdded(added) => {
+                summary.text = format!("{}: {}", Label::noun(added.label), added.file_name);
+            }
             _ => {}
         }
         summary
+    }
+
+    /// The words for a record whose latest event says nothing new beside the one before it: the file of a note.
+    pub fn after(before: Option<&Self>, payload: &Payload, occurred: Occurred, changes: &[FieldChange]) -> Self {
+        match (before, payload) {
+            (Some(before), Payload::AttachmentAdded(added)) if added.note.is_some() => before.clone(),
+            _ => Self::of(payload, occurred, changes),
+        }
     }
 }
 

@@ -90,12 +90,7 @@ impl Shape {
 
 macro_rules! text {
     ($(#[$doc:meta])* $type:ident, $name:literal, $missing:literal, $most:expr, lines: $lines:literal) => {
-        $(#[$doc])*
-        ///
-        /// What is stored is read back as it is: old events stay readable when a limit changes.
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-        #[serde(transparent)]
-        pub struct $type(String);
+        kept!($(#[$doc])* $type);
 
         impl $type {
             /// Reads what was typed.
@@ -105,7 +100,20 @@ macro_rules! text {
             pub fn parse(typed: &str) -> Result<Self, Refusal> {
                 Shape { name: $name, missing: $missing, most: $most, lines: $lines }.parse(typed).map(Self)
             }
+        }
+    };
+}
 
+macro_rules! kept {
+    ($(#[$doc:meta])* $type:ident) => {
+        $(#[$doc])*
+        ///
+        /// What is stored is read back as it is: old events stay readable when a limit changes.
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $type(String);
+
+        impl $type {
             /// The text.
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -169,6 +177,107 @@ text!(
     /// The text of a custom field: one line, at most 2,000 characters.
     FieldText, "value", "Enter a value", 2000, lines: false
 );
+
+kept!(
+    /// What a file is called: one path component, at most 255 bytes of UTF-8 (what file systems allow), nothing invisible.
+    FileName
+);
+
+/// What a file is called whose name says nothing.
+const NAMELESS: &str = "file";
+
+/// Bytes at most in the name of a file.
+const LONGEST_FILE_NAME: usize = 255;
+
+impl FileName {
+    /// The name that a browser sent, made fit to keep. It never fails: what is wrong with it is no fault of the person
+    /// who chose the file. A path loses its folders, a name that is too long its middle, never its extension.
+    pub fn of(text: &str) -> Self {
+        let last = text.rsplit(['/', '\\']).next().unwrap_or_default();
+        let seen: String = last.chars().filter(|c| !INVISIBLE.contains(*c)).map(plain).collect();
+        let composed = ComposingNormalizer::new_nfc().normalize(&seen).into_owned();
+        let name = composed.trim();
+        Self(if is_only_dots(name) { NAMELESS.to_owned() } else { cut(name) })
+    }
+
+    /// Reads a new name that a person typed.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong: nothing there, a slash, only dots, too long, or a character that cannot be kept.
+    pub fn parse(typed: &str) -> Result<Self, Refusal> {
+        let (name, missing) = ("file name", "Enter a name for the file");
+        let text = Shape { name, missing, most: LONGEST_FILE_NAME, lines: false }.parse(typed)?;
+        if text.contains(['/', '\\']) {
+            return Err(Refusal::new("A file name cannot contain / or \\. Use a hyphen instead."));
+        }
+        if is_only_dots(&text) {
+            return Err(Refusal::new("A file name needs more than dots. Enter a name for the file."));
+        }
+        let bytes = text.len();
+        if bytes > LONGEST_FILE_NAME {
+            return Err(Refusal(format!(
+                "The file name is too long: {bytes} bytes, at most {LONGEST_FILE_NAME} (most characters beyond a to z \
+                 take two or more). Shorten it."
+            )));
+        }
+        Ok(Self::of(&text))
+    }
+
+    /// The name with the extension of another one, if it has none of its own: what it opens with stays known.
+    pub fn with_extension_of(self, other: &Self) -> Self {
+        match (self.extension(), other.extension()) {
+            (None, Some(extension)) => Self::of(&format!("{self}.{extension}")),
+            _ => self,
+        }
+    }
+
+    /// What stands after the last dot, in lower case: see [`extension_of`].
+    pub fn extension(&self) -> Option<String> {
+        extension_of(&self.0)
+    }
+}
+
+/// The extension of a file name in lower case: up to 16 letters and digits after the last dot, with a letter among them
+/// and something before the dot. "Offer No. 5", ".profile" and "report.2024" have none.
+pub fn extension_of(name: &str) -> Option<String> {
+    split_extension(name).map(|(_, extension)| extension.to_lowercase())
+}
+
+fn split_extension(name: &str) -> Option<(&str, &str)> {
+    let (stem, extension) = name.rsplit_once('.')?;
+    let fits = extension.chars().count() <= 16
+        && extension.chars().all(char::is_alphanumeric)
+        && extension.chars().any(char::is_alphabetic);
+    (fits && !stem.is_empty()).then_some((stem, extension))
+}
+
+/// A character as it may stand in a file name: one in place of one, so that nothing grows together.
+fn plain(c: char) -> char {
+    match c {
+        '\u{2028}' | '\u{2029}' => ' ',
+        '\u{FFFD}' | '\u{FFFE}' | '\u{FFFF}' => '_',
+        c if c.is_control() => ' ',
+        c => c,
+    }
+}
+
+fn is_only_dots(name: &str) -> bool {
+    name.chars().all(|c| c == '.' || c.is_whitespace())
+}
+
+fn cut(name: &str) -> String {
+    if name.len() <= LONGEST_FILE_NAME {
+        return name.to_owned();
+    }
+    match split_extension(name) {
+        Some((stem, extension)) => format!("{}.{extension}", begin(stem, LONGEST_FILE_NAME - 1 - extension.len())),
+        None => begin(name, LONGEST_FILE_NAME).to_owned(),
+    }
+}
+
+fn begin(text: &str, bytes: usize) -> &str {
+    text[..text.floor_char_boundary(bytes)].trim_end()
+}
 
 impl NoteText {
     /// A note's first line without Markdown's marks: its heading in histories and lists.
@@ -269,6 +378,102 @@ mod tests {
         assert_eq!(tags.iter().map(Tag::as_str).collect::<Vec<_>>(), ["Garden", "tools"]);
         let many = (0..100_000).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
         assert!(parse_tags(&many).unwrap_err().0.contains("at most 50 tags"));
+    }
+
+    #[test]
+    fn a_browsers_file_name_is_made_fit() {
+        for (sent, kept) in [
+            ("scan.pdf", "scan.pdf"),
+            (r"C:\fakepath\Scan 1.PDF", "Scan 1.PDF"),
+            ("../../etc/passwd", "passwd"),
+            (r"a/b\c.txt", "c.txt"),
+            ("Mu\u{308}ll.pdf", "Müll.pdf"),
+            ("u\u{34F}\u{308}.pdf", "ü.pdf"),
+            ("invoice\u{202E}fdp.exe", "invoicefdp.exe"),
+            ("a\u{200B}\u{FEFF}\u{AD}b", "ab"),
+            ("a\tb\nc\0d\u{2028}e", "a b c d e"),
+            ("\u{FFFD}.pdf", "_.pdf"),
+            ("  a b .pdf \n", "a b .pdf"),
+            (".profile", ".profile"),
+            ("", "file"),
+            (".", "file"),
+            ("..", "file"),
+            (". ..", "file"),
+            ("folder/", "file"),
+            ("\u{200B}..\u{200B}", "file"),
+            ("\n", "file"),
+        ] {
+            assert_eq!(FileName::of(sent).as_str(), kept, "{sent:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_file_name_keeps_its_extension() {
+        assert_eq!(FileName::of(&"x".repeat(255)).as_str(), "x".repeat(255));
+        assert_eq!(FileName::of(&"x".repeat(256)).as_str(), "x".repeat(255));
+        assert_eq!(FileName::of(&format!("{}.JPEG", "ü".repeat(255))).as_str(), format!("{}.JPEG", "ü".repeat(125)));
+        assert_eq!(FileName::of(&format!("{} {}.pdf", "x".repeat(250), "y")).as_str().len(), 254);
+        assert_eq!(FileName::of(&format!("a.{}", "x".repeat(300))).as_str().len(), 255);
+        let wide = FileName::of(&format!("{}.{}", "😀".repeat(100), "\u{10400}".repeat(16)));
+        assert!(wide.as_str().len() <= 255 && wide.extension().is_some(), "{wide}");
+    }
+
+    #[test]
+    fn a_typed_file_name_is_refused_with_a_sentence() {
+        for (typed, said) in [
+            ("", "Enter a name"),
+            (" \u{200B}", "Enter a name"),
+            ("..", "more than dots"),
+            ("a/b.pdf", "cannot contain /"),
+            (r"a\b.pdf", "cannot contain /"),
+            ("a\nb", "line break"),
+            (&"x".repeat(256), "256 characters, at most 255"),
+            (&"ü".repeat(128), "256 bytes, at most 255"),
+        ] {
+            assert!(FileName::parse(typed).unwrap_err().0.contains(said), "{typed:?}");
+        }
+        assert_eq!(FileName::parse(" Cafe\u{301}\u{202E}.pdf ").unwrap().as_str(), "Café.pdf");
+    }
+
+    #[test]
+    fn an_extension_is_a_short_word_after_the_last_dot() {
+        for (name, extension) in [
+            ("a.PDF", Some("pdf")),
+            ("a.tar.gz", Some("gz")),
+            ("a.7z", Some("7z")),
+            ("a.ДОК", Some("док")),
+            ("a", None),
+            ("a.", None),
+            (".profile", None),
+            ("Offer No. 5", None),
+            ("report.2024", None),
+            ("a.pdf (1)", None),
+            ("a.abcdefghijklmnopq", None),
+        ] {
+            assert_eq!(FileName::of(name).extension().as_deref(), extension, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_file_name_is_read_back_as_it_was_stored() {
+        for name in ["Müll.pdf", "file", "a\"b.txt"] {
+            let stored = serde_json::to_string(&FileName::of(name)).unwrap();
+            assert_eq!(stored, serde_json::to_string(name).unwrap());
+            assert_eq!(serde_json::from_str::<FileName>(&stored).unwrap(), FileName::of(name));
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn every_file_name_is_fit(text in r"[\PC\pC./\\ ]{0,300}") {
+            let name = FileName::of(&text);
+            let kept = name.as_str();
+            assert!(!kept.is_empty() && kept.len() <= 255 && kept == kept.trim() && !is_only_dots(kept), "{kept:?}");
+            assert!(!kept.contains(|c: char| c.is_control() || c == '/' || c == '\\' || INVISIBLE.contains(c)), "{kept:?}");
+            assert!(ComposingNormalizer::new_nfc().is_normalized(kept), "{kept:?}");
+            assert_eq!(FileName::of(kept), name);
+            assert_eq!(FileName::parse(kept), Ok(name.clone()));
+        }
     }
 
     #[test]

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use crate::domain::access::Actor;
+use crate::domain::attachment::Attachment;
 use crate::domain::event::{EventRetracted, Payload};
 use crate::domain::field::FieldValue;
-use crate::domain::ids::{BatchId, EventId, RecordId};
+use crate::domain::ids::{AttachmentId, BatchId, EventId, RecordId};
 use crate::domain::instant::Instant;
 use crate::domain::person::Called;
 use crate::domain::record::FieldChange;
@@ -13,6 +14,7 @@ use crate::domain::verbs::Wording;
 use crate::domain::when::Occurred;
 use crate::error::{Error, Result};
 
+use super::attachments;
 use super::changes;
 use super::db::{Db, Row, Sql, Value, sql};
 use super::people::{self, ACTOR, ACTOR_ZONE};
@@ -87,6 +89,10 @@ pub struct HistoryEntry {
     pub corrected: Option<Mark>,
     /// For a correction: the wording before it.
     pub reworded: Option<Wording>,
+    /// For what concerns a file: the file, as it stands today.
+    pub file: Option<Attachment>,
+    /// For a file in the place of another: that one.
+    pub instead_of: Option<Attachment>,
 }
 
 /// A page of the story.
@@ -94,6 +100,10 @@ pub struct HistoryEntry {
 pub struct HistoryPage {
     /// The record, as it was found with its story.
     pub view: RecordView,
+    /// Its present files, latest first, as many as its page shows.
+    pub files: Vec<Attachment>,
+    /// Whether there are more.
+    pub more_files: bool,
     /// The events, latest happening first.
     pub entries: Vec<HistoryEntry>,
     /// The page in front.
@@ -125,8 +135,10 @@ pub async fn history(db: &Db, actor: &Actor, record: RecordId, cursor: &Cursor, 
     );
     let values: [Value; 3] = [edge.from.into(), edge.precision.into(), edge.position.into()];
     let story = statement(actor, record, &entries, order, &values);
-    let [view, mut rows] = db.together([views::record_statement(actor, record), story]).await?;
+    let shown = attachments::shown_statement(actor, record, None, attachments::SHOWN);
+    let [view, mut rows, files] = db.together([views::record_statement(actor, record), story, shown]).await?;
     let view = views::read_record(view.first())?;
+    let (files, more_files) = attachments::read_shown(&files, attachments::SHOWN)?;
     let more = rows.len() > page;
     rows.truncate(page);
     if !forward {
@@ -147,6 +159,8 @@ pub async fn history(db: &Db, actor: &Actor, record: RecordId, cursor: &Cursor, 
         (false, _) => (more, true),
     };
     Ok(HistoryPage {
+        files,
+        more_files,
         entries: read(db, actor, record, &rows).await?,
         newer: first.filter(|_| has_newer).map(Cursor::After),
         older: last.filter(|_| has_older).map(Cursor::Before),
@@ -209,6 +223,8 @@ async fn read(db: &Db, actor: &Actor, record: RecordId, rows: &[Row]) -> Result<
         payloads.push(payload);
     }
     let marks = marks_at(db, actor, &marking).await?;
+    let files = attachments::named(db, actor, record, &files_of(&payloads)).await?;
+    let file = |id: Option<AttachmentId>| id.and_then(|id| files.iter().find(|file| file.id == id).cloned());
     let mut reworded = super::wordings::wordings_before(db, actor, record, &corrections).await?.into_iter();
     let mut entries = Vec::with_capacity(rows.len());
     for (row, payload) in rows.iter().zip(payloads) {
@@ -217,7 +233,10 @@ async fn read(db: &Db, actor: &Actor, record: RecordId, rows: &[Row]) -> Result<
             Payload::NoteCorrected(_) => reworded.next().flatten(),
             _ => None,
         };
+        let (of, instead_of) = about(&payload);
         entries.push(HistoryEntry {
+            file: file(of),
+            instead_of: file(instead_of),
             event: EventId(row.uuid("event_id")?),
             version: row.int("version")?,
             position,
@@ -235,6 +254,20 @@ async fn read(db: &Db, actor: &Actor, record: RecordId, rows: &[Row]) -> Result<
         });
     }
     Ok(entries)
+}
+
+/// The file that an event is about, and the one whose place it takes.
+fn about(payload: &Payload) -> (Option<AttachmentId>, Option<AttachmentId>) {
+    match payload {
+        Payload::AttachmentAdded(added) => (Some(added.attachment_id), added.supersedes),
+        Payload::AttachmentChanged(changed) => (Some(changed.attachment_id), None),
+        Payload::AttachmentRemoved(removed) => (Some(removed.attachment_id), None),
+        _ => (None, None),
+    }
+}
+
+fn files_of(payloads: &[Payload]) -> Vec<AttachmentId> {
+    payloads.iter().map(about).flat_map(|(of, instead_of)| of.into_iter().chain(instead_of)).collect()
 }
 
 pub(super) fn change(row: &Row) -> Result<FieldChange> {

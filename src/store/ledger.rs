@@ -5,7 +5,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::domain::access::Via;
 use crate::domain::chain::{self, Hash};
-use crate::domain::event::{Event, HouseholdCreated, Payload};
+use crate::domain::event::{Draft, Event, HouseholdCreated, Payload};
 use crate::domain::household::Household;
 use crate::domain::ids::{BatchId, EventId, HouseholdId, MemberId, RecordId};
 use crate::domain::instant::Instant;
@@ -132,7 +132,7 @@ pub async fn append_household(
     let mut held = hold(tx, origin.household).await?;
     let stream = RecordId::household_stream(origin.household);
     let version = streams::version(tx, origin.household, stream).await?;
-    let drafts = events.into_iter().map(|payload| (occurred, payload)).collect();
+    let drafts = events.into_iter().map(|payload| (occurred, payload).into()).collect();
     let events = append(tx, &mut held, now, origin, stream, version, drafts).await?;
     project_household(tx, origin.household).await?;
     Ok(events)
@@ -181,7 +181,7 @@ pub async fn append(
     origin: &Origin,
     stream: RecordId,
     version: i64,
-    drafts: Vec<(Occurred, Payload)>,
+    drafts: Vec<Draft>,
 ) -> Result<Vec<Event>> {
     let ahead = hold.last_recorded.seconds_since(now);
     if ahead > CLOCK_TOLERANCE {
@@ -194,12 +194,12 @@ pub async fn append(
     let recorded = now.max(hold.last_recorded);
     let mut events = Vec::with_capacity(drafts.len());
     let (mut position, mut head) = (hold.position, hold.head);
-    for (n, (occurred, payload)) in (1..).zip(drafts) {
+    for (n, Draft { event: id, occurred, payload }) in (1..).zip(drafts) {
         position += 1;
         let mut event = Event {
             household: hold.household,
             position,
-            event: EventId::new(),
+            event: id,
             record: stream,
             version: version + n,
             kind: payload.kind().to_owned(),

@@ -4,7 +4,9 @@
 //! Dialects: the migrations (types differ), and [`db::Db::begin`] (SQLite takes its write lock when it begins).
 
 pub mod accounts; // people who sign in
+pub mod attachments; // the files of records
 pub mod attempts; // throttling
+pub mod blobs; // contents, uploads, thumbnails
 mod changes; // what an event changed, in its entry
 pub mod compare; // projections of two databases, row by row
 pub mod copying; // primary data beside the events, as it is

@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use super::db::{Row, Tx, sql};
 use super::streams;
 
+mod attachments;
 mod rows;
 mod timeline;
 
@@ -33,6 +34,7 @@ pub const TABLES: &[&str] = &[
     "record_change",
     "record_tag",
     "external_ref",
+    "attachment",
     "record_view",
     "member_name",
 ];
@@ -98,7 +100,7 @@ impl Projector {
         let fact = event.fact().map_err(Error::internal)?;
         let before = self.view(tx, event, &fact).await?;
         let (state, changes) = self.step(tx, event, &fact, before.as_ref()).await?;
-        let summary = Summary::of(&fact.payload, fact.occurred, &changes);
+        let summary = Summary::after(before.as_ref().map(|view| &view.summary), &fact.payload, fact.occurred, &changes);
         let view = View {
             record: event.record,
             state,
@@ -113,6 +115,7 @@ impl Projector {
             timeline::move_scope(tx, event.household, event.record, scopes).await?;
         }
         timeline::enter(tx, event, &fact, &changes, scopes.1).await?;
+        attachments::apply(tx, event, &fact).await?;
         write_changes(tx, event, &changes).await?;
         write_tags(tx, event.household, before.as_ref(), &view).await?;
         count_labels(tx, event.household, before.as_ref(), &view).await?;
@@ -152,6 +155,7 @@ impl Projector {
         let earlier = facts.get(..facts.len() - 1).unwrap_or_default();
         let marked = (marks(earlier), marks(&facts));
         let happened = (happenings(earlier, &marked.0), happenings(&facts, &marked.1));
+        attachments::fold_again(tx, event, earlier, &facts).await?;
         // The retraction's own entry is written after this, and bears no mark yet.
         for (at, known) in earlier.iter().enumerate() {
             let old = (marked.0.get(at).copied().unwrap_or_default(), happened.0.get(at) == Some(&true));

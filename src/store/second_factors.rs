@@ -35,6 +35,22 @@ pub async fn of<'a>(on: impl Into<On<'a>>, account: AccountId) -> Result<Option<
     }))
 }
 
+/// Every sealed secret.
+pub async fn all(db: &Db) -> Result<Vec<(AccountId, Vec<u8>)>, DbError> {
+    let rows = sql("select account_id, secret from second_factor order by account_id").all(db).await?;
+    rows.iter().map(|row| Ok((AccountId(row.uuid("account_id")?), row.bytes("secret")?))).collect()
+}
+
+/// Puts another sealing of the same secret in place of one.
+pub async fn replace_secret(db: &Db, account: AccountId, before: &[u8], after: &[u8]) -> Result<u64, DbError> {
+    sql("update second_factor set secret = $3 where account_id = $1 and secret = $2")
+        .bind(account)
+        .bind(before)
+        .bind(after)
+        .run(db)
+        .await
+}
+
 /// Gives an account a second factor, unless it has one. `step` is the one whose code proved it.
 pub async fn insert(
     tx: &mut Tx,

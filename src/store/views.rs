@@ -18,7 +18,7 @@ use super::people::{self, LAST_BY, PEOPLE, People};
 use super::projection::View;
 
 /// The condition under which a member sees a row of `record_view`: `$1` is the household, `$2` the member.
-const VISIBLE: &str = "(v.visibility = 'household' or (v.visibility = 'private' and v.owner_id = $2))";
+pub(super) const VISIBLE: &str = "(v.visibility = 'household' or (v.visibility = 'private' and v.owner_id = $2))";
 
 /// A record as its page shows it.
 #[derive(Clone, Debug)]

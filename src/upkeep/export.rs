@@ -13,11 +13,12 @@ use crate::domain::instant::Instant;
 use crate::error::{Error, Result};
 use crate::store::db::Tx;
 use crate::store::ledger::{self, Head};
-use crate::store::{copying, streams};
+use crate::store::{blobs, copying, streams};
 
 /// What no export holds, for the person who made one.
-pub const LEFT_OUT: &str = "Left out are the master key (without it the apps of second steps do not count after a restore; recovery \
-                            codes do), who is signed in where, links to set a new password, and counted tries.";
+pub const LEFT_OUT: &str = "Left out are the files themselves (copy the directory or bucket that LIFEOPS_BLOBS names; they are sealed), the \
+                            master key (without it the apps of second steps do not count after a restore; recovery \
+                            codes do; and files stay closed), who is signed in where, links to set a new password, and counted tries.";
 
 /// How many rows are in memory at once.
 const PAGE: i64 = 1000;
@@ -113,6 +114,16 @@ impl Writing<'_> {
             for submission in submissions {
                 self.counts.submissions += 1;
                 self.line(&submission.into())?;
+            }
+        }
+        let mut after = None;
+        loop {
+            let page = blobs::blobs(&mut *tx, id, after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.id);
+            for blob in page {
+                self.counts.blobs += 1;
+                self.line(&blob.into())?;
             }
         }
         for seen in copying::seen(&mut *tx, id).await? {

@@ -21,8 +21,10 @@ use crate::store::copying::{Member, Seen, Submission};
 use crate::store::ledger::Head;
 
 mod account;
+mod blob;
 
 pub use account::{AccountLine, RecoveryCodeLine, SecondFactorLine};
+pub use blob::BlobLine;
 
 /// The word in the header.
 pub const FORMAT: &str = "lifeops.export";
@@ -56,6 +58,8 @@ pub enum Line {
     Submission(SubmissionLine),
     /// How far a member has read.
     Seen(SeenLine),
+    /// A content, and the object that holds it, sealed. The object itself lies in the store of files.
+    Blob(BlobLine),
     /// The last.
     Footer(Footer),
 }
@@ -143,6 +147,9 @@ pub struct Counts {
     /// Marks of how far members have read. Exports that were made before there were any do not count them.
     #[serde(default, skip_serializing_if = "is_none")]
     pub seen: u64,
+    /// Contents of files. The same.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub blobs: u64,
 }
 
 fn is_none(count: &u64) -> bool {

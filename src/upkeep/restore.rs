@@ -11,6 +11,7 @@ use crate::domain::chain::head_code;
 use crate::domain::event::Event;
 use crate::domain::ids::HouseholdId;
 use crate::error::{Error, Result};
+use crate::store::blobs;
 use crate::store::copying::{self, Submission};
 use crate::store::db::Tx;
 use crate::store::installation;
@@ -110,6 +111,12 @@ impl Restoring {
                 self.of(seen.household)?;
                 self.counts.seen += 1;
                 Ok(copying::put_seen(tx, &seen).await?)
+            }
+            Line::Blob(blob) => {
+                let blob = blob.blob().map_err(refuse)?;
+                self.of(blob.household)?;
+                self.counts.blobs += 1;
+                blobs::put(tx, &blob).await
             }
             Line::Footer(footer) => self.finish(tx, &footer).await,
         }

@@ -2,14 +2,20 @@
 //! of the events, taken anew in a scratch database.
 
 mod chain;
+mod files;
 mod projections;
+
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::app::App;
 use crate::domain::chain::{Hash, head_code, unhex};
 use crate::domain::ids::HouseholdId;
 use crate::domain::record::FOLD_VERSION;
 use crate::error::Result;
-use crate::store::{ledger, projection};
+use crate::store::{blobs, ledger, projection};
+
+/// The unit in which progress counts files, in bytes.
+const MEGABYTE: u64 = 1_000_000;
 
 /// What `verify` found.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +26,8 @@ pub struct Findings {
     pub problems: Vec<String>,
     /// The head codes that were to be found and were, each with a sentence.
     pub found: Vec<String>,
+    /// How many contents of files there are, and their bytes.
+    pub files: (u64, u64),
 }
 
 /// One household, checked.
@@ -50,7 +58,8 @@ impl Findings {
 }
 
 /// Verifies every household. `kept` are head codes from earlier exports or prints: each must be the hash of some event,
-/// or what came before it was altered since. `progress` is told how many of how many events are checked.
+/// or what came before it was altered since. Every file is opened. `progress` is told how many of how many events and
+/// megabytes of files are checked.
 pub async fn all(app: &App, kept: &[String], progress: &(dyn Fn(u64, u64) + Sync)) -> Result<Findings> {
     let mut findings = Findings::default();
     let mut wanted = Vec::new();
@@ -71,7 +80,9 @@ pub async fn all(app: &App, kept: &[String], progress: &(dyn Fn(u64, u64) + Sync
     // One snapshot, so that what is written meanwhile does not look wrong.
     let mut tx = app.db.snapshot().await?;
     let households = ledger::households(&mut tx).await?;
-    let total = households.iter().map(|household| u64::try_from(household.position).unwrap_or(0)).sum();
+    let (_, bytes) = blobs::in_all(&mut tx).await?;
+    let events: u64 = households.iter().map(|household| u64::try_from(household.position).unwrap_or(0)).sum();
+    let total = events + bytes / MEGABYTE;
     let mut done = 0;
     for household in households {
         let mut problems = Vec::new();
@@ -97,6 +108,17 @@ pub async fn all(app: &App, kept: &[String], progress: &(dyn Fn(u64, u64) + Sync
             problems,
         });
     }
+    tx.rollback().await?;
+    // Contents are never changed or taken away: what is opened here belongs to what was looked at there, and perhaps more.
+    let opened = AtomicU64::new(0);
+    let told = |more: u64| {
+        let bytes = opened.fetch_add(more, Ordering::Relaxed) + more;
+        progress((done + bytes / MEGABYTE).min(total), total);
+    };
+    for checked in &mut findings.households {
+        checked.problems.extend(files::open_all(app, checked.id, &told).await?);
+    }
+    findings.files = blobs::in_all(&app.db).await?;
     for (code, _, at) in wanted {
         match at {
             Some((name, position)) => {
@@ -108,7 +130,6 @@ pub async fn all(app: &App, kept: &[String], progress: &(dyn Fn(u64, u64) + Sync
             )),
         }
     }
-    tx.rollback().await?;
     Ok(findings)
 }
 

@@ -28,6 +28,9 @@ const HEADERS_WITHIN: Duration = Duration::from_secs(20);
 /// Of these, one address may have so many, unless it is a proxy of ours that brings everybody.
 const OF_ONE_ADDRESS: usize = AT_ONCE / 4;
 
+/// How much of what a connection sends is read at a time, in bytes; and the most that its header fields may have.
+const BUFFER: usize = 64 * 1024;
+
 /// A connection that takes nothing of its answer within this time is closed.
 const TAKES_WITHIN: Duration = Duration::from_secs(30);
 
@@ -40,7 +43,7 @@ pub(super) async fn serve(
 ) -> std::io::Result<()> {
     let mut make = router.into_make_service_with_connect_info::<SocketAddr>();
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN);
+    http.timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN).max_buf_size(BUFFER);
     let graceful = GracefulShutdown::new();
     let seats = Arc::new(Semaphore::new(AT_ONCE));
     let guests = Guests { proxies: Arc::new(proxies), counts: Arc::default() };

@@ -17,6 +17,7 @@ use crate::store::{accounts, fields, people};
 
 use super::conflict;
 use super::error::HtmlError;
+use super::files_in::{FilesView, Incoming};
 use super::forms::{Errors, RawForm};
 use super::guards::Me;
 use super::head::Head;
@@ -34,24 +35,27 @@ use super::sight;
 pub async fn new(State(app): State<App>, Me(me): Me) -> Result<Response, HtmlError> {
     may_write(&me)?;
     let private = accounts::default_visibility(&app.db, me.account).await? == Visibility::Private;
-    let form = FormView { private, ..FormView::empty() };
+    let form = FormView { private, files: FilesView::new(&app), ..FormView::empty() };
     show_new(&app, &me, form, Errors::none()).await
 }
 
 /// `POST /records/new`: begins the record, or adds and removes rows of the form.
-pub async fn create(State(app): State<App>, Me(me): Me, form: RawForm) -> Result<Response, HtmlError> {
+pub async fn create(State(app): State<App>, Me(me): Me, incoming: Incoming) -> Result<Response, HtmlError> {
     may_write(&me)?;
-    let mut view = FormView::typed(&form, None);
-    let mut errors = Errors::of_form(&form);
+    let received = incoming.receive(&app, &me.actor).await?;
+    let form = &received.form;
+    let mut view = FormView { files: received.view(&app), ..FormView::typed(form, None) };
+    let mut errors = received.errors();
     if view.rearrange(&form.text("action")) {
         return show_new(&app, &me, view, errors).await;
     }
-    let understood = understand(&form, moments::now(&app, &me.actor), &mut errors);
-    let key = errors.key(&form);
-    let Some(understood) = understood.filter(|_| errors.is_empty()) else {
+    let understood = understand(form, moments::now(&app, &me.actor), &mut errors);
+    let files = received.new_files(&mut errors);
+    let key = errors.key(form);
+    let (Some(understood), Some(files), true) = (understood, files, errors.is_empty()) else {
         return show_new(&app, &me, FormView { submission: key, ..view }, errors).await;
     };
-    match commands::create(&app, &me.actor, key, new_record(understood)).await {
+    match commands::create_with_files(&app, &me.actor, key, new_record(understood), files).await {
         Ok(created) => Ok(see_other(&format!("/records/{}?done=created", created.record))),
         Err(Error::SubmissionReused) => {
             show_new(&app, &me, FormView { submission: SubmissionKey::new(), ..view }, Errors::reused()).await

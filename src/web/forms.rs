@@ -22,6 +22,12 @@ pub const SMALL_FORM: usize = 64 * 1024;
 #[derive(Clone, Copy, Debug)]
 pub struct SmallForm;
 
+/// What is said of a form that is not understood.
+pub(super) const UNKNOWN_SHAPE: &str = "This form arrived in a shape that is not understood here.";
+
+/// What is said of a form that broke off.
+pub(super) const BROKE_OFF: &str = "The form broke off before it had arrived whole. Send it again.";
+
 /// The field in which a form that was turned away travels, sealed, through signing in. Small forms may carry it on top.
 pub const PARKED: &str = "parked";
 
@@ -32,11 +38,18 @@ pub const SMALL_FORM_AND_PARKED: usize = 512 * 1024;
 #[derive(Clone, Copy, Debug)]
 pub struct ShownAgain;
 
+/// Stands in a form whose files were left where they were, because its person had to sign in first.
+pub(super) const LOST_FILES: &str = "lost_files";
+
+/// What is said above a form that is shown again after signing in, and that brought files.
+pub const SIGNED_OUT_WITH_FILES: &str = "You were signed out. Nothing is saved yet; here is what you typed. Choose the files \
+                                         again: they were not sent.";
+
 /// What is said above a form that is shown again after signing in.
 pub const SIGNED_OUT: &str = "You were signed out. Nothing is saved yet; here is what you typed.";
 
 /// The most name and value pairs that are read.
-const MOST_PAIRS: usize = 2_000;
+pub(super) const MOST_PAIRS: usize = 2_000;
 
 /// One value as it was typed, with lines ending in a plain newline.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -103,6 +116,15 @@ impl RawForm {
         form
     }
 
+    /// A form of values that arrived some other way, and what was wrong with it as a whole.
+    pub(super) fn of(
+        pairs: Vec<(String, Vec<u8>)>,
+        trouble: Option<(StatusCode, &'static str)>,
+        shown_again: bool,
+    ) -> Self {
+        Self { pairs: pairs.into_iter().map(|(name, value)| (name, typed(value))).collect(), trouble, shown_again }
+    }
+
     /// The same form with other names and values.
     pub fn with_pairs(self, pairs: Vec<(String, String)>) -> Self {
         Self { pairs: pairs.into_iter().map(|(name, text)| (name, Typed::of(text))).collect(), ..self }
@@ -111,6 +133,16 @@ impl RawForm {
     /// What is wrong with the body as a whole.
     fn broken(status: StatusCode, sentence: &'static str) -> Self {
         Self { trouble: Some((status, sentence)), ..Self::default() }
+    }
+
+    /// The same form, only shown again or not.
+    pub(super) fn shown_again(self, shown_again: bool) -> Self {
+        Self { shown_again, ..self }
+    }
+
+    /// Whether it is only shown again: then nothing is done.
+    pub(super) fn is_shown_again(&self) -> bool {
+        self.shown_again
     }
 
     /// Whether it arrived whole.
@@ -167,7 +199,7 @@ impl<S: Send + Sync> FromRequest<S> for RawForm {
     }
 }
 
-const TOO_LONG: &str =
+pub(super) const TOO_LONG: &str =
     "That is more text than this form takes. Go back in your browser, shorten it, and send it again.";
 
 fn small(form: RawForm) -> RawForm {
@@ -180,21 +212,19 @@ fn small(form: RawForm) -> RawForm {
 impl RawForm {
     /// Reads a request's body, at most so many bytes of it.
     pub(super) async fn receive(request: Request, most: usize) -> Self {
+        if super::files_in::is_multipart(request.headers()) {
+            return super::files_in::texts_alone(request, most).await;
+        }
         let media = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
         let urlencoded =
             media.split(';').next().unwrap_or("").trim().eq_ignore_ascii_case("application/x-www-form-urlencoded");
         if !media.is_empty() && !urlencoded {
-            return Self::broken(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "This form arrived in a shape that is not understood here.",
-            );
+            return Self::broken(StatusCode::UNSUPPORTED_MEDIA_TYPE, UNKNOWN_SHAPE);
         }
         match Limited::new(request.into_body(), most).collect().await {
             Ok(bytes) => Self::read(&bytes.to_bytes()),
             Err(error) if is_too_long(error.as_ref()) => Self::broken(StatusCode::PAYLOAD_TOO_LARGE, TOO_LONG),
-            Err(_) => {
-                Self::broken(StatusCode::BAD_REQUEST, "The form broke off before it had arrived whole. Send it again.")
-            }
+            Err(_) => Self::broken(StatusCode::BAD_REQUEST, BROKE_OFF),
         }
     }
 }
@@ -214,7 +244,10 @@ fn is_too_long(error: &(dyn std::error::Error + 'static)) -> bool {
 /// Decodes one urlencoded piece (WHATWG URL, section 5.1); a stray `%` stands for itself.
 fn decode(piece: &[u8]) -> Typed {
     let spaced: Vec<u8> = piece.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
-    let bytes: Vec<u8> = percent_decode(&spaced).collect();
+    typed(percent_decode(&spaced).collect())
+}
+
+fn typed(bytes: Vec<u8>) -> Typed {
     match String::from_utf8(bytes) {
         Ok(text) => Typed { text: newlines(text), garbled: false },
         Err(error) => Typed { text: newlines(String::from_utf8_lossy(error.as_bytes()).into_owned()), garbled: true },
@@ -253,6 +286,9 @@ impl Errors {
     /// nothing is wrong with it until its person sends it.
     pub fn of_form(form: &RawForm) -> Self {
         match form.trouble {
+            _ if form.shown_again && form.has(LOST_FILES) => {
+                Self { notice: Some(SIGNED_OUT_WITH_FILES), status: Some(StatusCode::OK), ..Self::default() }
+            }
             _ if form.shown_again => Self { notice: Some(SIGNED_OUT), status: Some(StatusCode::OK), ..Self::default() },
             Some((status, text)) => Self {
                 list: vec![FieldError { id: String::new(), text: text.to_owned() }],
@@ -281,6 +317,12 @@ impl Errors {
         if self.notice.is_none() && (self.of(id).is_none() || id.is_empty()) {
             self.list.push(FieldError { id: id.to_owned(), text: text.into() });
         }
+    }
+
+    /// Adds an error that is no fault of what was typed, with the status of the answer.
+    pub fn refuse(&mut self, status: StatusCode, id: &str, text: impl Into<String>) {
+        self.add(id, text);
+        self.status.get_or_insert(status);
     }
 
     /// Puts the errors into the order of the form's controls; those of no control stay in front.

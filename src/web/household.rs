@@ -12,9 +12,11 @@ use crate::domain::access::Role;
 use crate::domain::household::Standing;
 use crate::domain::ids::{MemberId, SubmissionKey};
 use crate::domain::instant::Instant;
+use crate::domain::media::size_words;
 use crate::domain::membership::Wish;
 use crate::domain::text::HouseholdName;
 use crate::error::Error;
+use crate::store::attachments::{self, Storage};
 use crate::store::invitations;
 use crate::store::members::{self, Line};
 
@@ -105,6 +107,7 @@ async fn shown(
     let flash = asked.and_then(|asked| flash(asked, &lines, me));
     let owns = me.actor.role == Role::Owner;
     let invitations = invitations::of_household(&app.db, &me.actor).await?;
+    let storage = attachments::storage(&app.db, me.actor.household).await?;
     let sheet = HouseholdPage {
         frame: Frame::member("Household", Tab::Household, me.who()).wrong(!errors.is_empty()).flash(flash),
         name: &me.household_name,
@@ -113,6 +116,7 @@ async fn shown(
         former,
         invitations: invitations.iter().map(|invitation| InvitationView::of(invitation, now, &zone)).collect(),
         owns,
+        storage: StorageView::of(&storage, app.settings.quota),
         form,
         errors,
     };
@@ -121,6 +125,33 @@ async fn shown(
 
 fn counted(members: usize) -> String {
     if members == 1 { "One member".to_owned() } else { format!("{members} members") }
+}
+
+/// How much is kept in files, in words.
+struct StorageView {
+    /// How much, of how much.
+    kept: String,
+    /// How many files.
+    files: String,
+    /// What keeping the same content once saves, if anything.
+    saved: Option<String>,
+}
+
+impl StorageView {
+    fn of(storage: &Storage, quota: Option<u64>) -> Self {
+        let bytes = |bytes: i64| size_words(u64::try_from(bytes).unwrap_or(0));
+        let kept = match quota {
+            Some(quota) => format!("{} of {}", bytes(storage.bytes), size_words(quota)),
+            None => format!("{}, without a limit", bytes(storage.bytes)),
+        };
+        let files = match storage.files {
+            0 => "None yet".to_owned(),
+            1 => "1 file, also if it was removed or replaced".to_owned(),
+            files => format!("{files} files, including removed and replaced ones"),
+        };
+        let saved = storage.told - storage.bytes;
+        Self { kept, files, saved: (saved > 0).then(|| bytes(saved)) }
+    }
 }
 
 struct NameForm {
@@ -181,6 +212,7 @@ struct HouseholdPage<'a> {
     former: Vec<MemberView>,
     invitations: Vec<InvitationView>,
     owns: bool,
+    storage: StorageView,
     form: NameForm,
     errors: &'a Errors,
 }

@@ -1,19 +1,16 @@
 //! HTML. A request passes, from the outside in: `visit` (its id, its address, one log line), `headers`, compression,
-//! `error` (draws whatever failed), `drain`, the time limit, the body limit, `host`, `csrf`, `session`, then its route's guard
+//! `error` (draws whatever failed), `drain`, `limits` (time and size), `host`, `csrf`, `session`, then its route's guard
 //! and its handler.
 
 use std::future::Future;
-use std::time::Duration;
 
 use axum::extract::DefaultBodyLimit;
-use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::{Extension, Router};
 use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
-use tower_http::limit::RequestBodyLimitLayer;
-use tower_http::timeout::TimeoutLayer;
+use tower_http::compression::predicate::{DefaultPredicate, Predicate};
 
 use crate::app::App;
 
@@ -27,9 +24,13 @@ pub mod conflict;
 mod connections;
 pub mod cookies;
 pub mod csrf;
+mod downloads;
 pub mod drain;
 pub mod editing;
 pub mod error;
+mod file_pages;
+mod files;
+mod files_in;
 pub mod forms;
 pub mod guards;
 pub mod hand_over;
@@ -44,6 +45,7 @@ mod icons;
 pub mod invitations;
 pub mod joining;
 pub mod leaving;
+mod limits;
 pub mod look;
 pub mod markdown;
 pub mod members;
@@ -63,6 +65,7 @@ pub mod reset;
 pub mod routes;
 pub mod second_factor;
 pub mod security;
+pub mod serving;
 pub mod session;
 pub mod setup;
 pub mod sight;
@@ -71,15 +74,12 @@ pub mod sign_in_code;
 pub mod start;
 pub mod story;
 pub mod telling;
+mod tending;
 pub mod timeline;
 pub mod visit;
 pub mod weighing;
 
-/// The largest form that is read. Generous, so that a form whose one text is far too long still gets its own words back.
-pub const BODY_LIMIT: usize = 8 * 1024 * 1024;
-
-/// A request that takes longer is given up; what it began to write is still finished.
-const TIME_LIMIT: Duration = Duration::from_secs(60);
+pub use limits::BODY_LIMIT;
 
 /// Everything that a browser can ask for.
 pub fn router(app: App) -> Router {
@@ -95,13 +95,12 @@ pub fn router(app: App) -> Router {
         .merge(open)
         .layer(from_fn_with_state(app.clone(), csrf::check))
         .layer(from_fn_with_state(app.clone(), host::check))
-        .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
         .layer(DefaultBodyLimit::disable())
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, TIME_LIMIT))
+        .layer(from_fn(limits::apply))
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(from_fn(drain::rest))
         .layer(from_fn(error::draw))
-        .layer(CompressionLayer::new())
+        .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(downloads::may_be_compressed)))
         .layer(from_fn(headers::add))
         .layer(from_fn_with_state(app.clone(), visit::observe))
         .with_state(app)
@@ -117,8 +116,10 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let sweeper = tokio::spawn(session::sweep(app.clone()));
+    let tender = tokio::spawn(tending::tend(app.clone()));
     let proxies = app.settings.trusted_proxies.clone();
     let served = connections::serve(router(app), listener, proxies, shutdown).await;
     sweeper.abort();
+    tender.abort();
     served
 }

@@ -9,6 +9,7 @@ use jiff::civil::DateTime;
 use crate::app::App;
 use crate::commands::notes::{self as commands, NewNote};
 use crate::domain::Refusal;
+use crate::domain::access::Actor;
 use crate::domain::ids::{EventId, RecordId, SubmissionKey};
 use crate::domain::money::{Amount, Decimal, Reading};
 use crate::domain::text::{NoteText, Unit};
@@ -22,6 +23,7 @@ use crate::store::wordings;
 use super::conflict;
 use super::editing::may_write;
 use super::error::HtmlError;
+use super::files_in::{FilesView, Incoming};
 use super::forms::{Errors, RawForm};
 use super::guards::Me;
 use super::moments::{self, CURRENCIES, likely_currency};
@@ -39,24 +41,28 @@ pub async fn add(
     Me(me): Me,
     hx: Hx,
     RecordPath(id): RecordPath,
-    form: RawForm,
+    incoming: Incoming,
 ) -> Result<Response, HtmlError> {
     may_write(&me)?;
     let view = views::record(&app.db, &me.actor, id).await?;
-    let mut errors = Errors::of_form(&form);
-    let note = understand(&form, moments::now(&app, &me.actor), &mut errors);
-    let key = errors.key(&form);
-    let Some(note) = note.filter(|_| errors.is_empty()) else {
-        return refused(&app, &me, hx, &view, &form, errors).await;
+    let received = incoming.receive(&app, &me.actor).await?;
+    let mut errors = received.errors();
+    let form = &received.form;
+    let note = understand(form, moments::now(&app, &me.actor), &mut errors);
+    let files = received.new_files(&mut errors);
+    let key = errors.key(form);
+    let shown = NoteForm { files: received.view(&app), ..NoteForm::typed(form, &view, None) };
+    let (Some(note), Some(files), true) = (note, files, errors.is_empty()) else {
+        return show_refused(&app, &me, hx, &view, shown, errors).await;
     };
-    let added = match commands::add(&app, &me.actor, key, id, note).await {
+    let added = match commands::add_with_files(&app, &me.actor, key, id, note, files).await {
         Err(Error::SubmissionReused) => {
-            let note = NoteForm { submission: SubmissionKey::new(), ..NoteForm::typed(&form, &view, None) };
-            return show_refused(&app, &me, hx, &view, note, Errors::reused()).await;
+            let shown = NoteForm { submission: SubmissionKey::new(), ..shown };
+            return show_refused(&app, &me, hx, &view, shown, Errors::reused()).await;
         }
         Err(Error::Refused(Refusal(sentence))) => {
             errors.add("", sentence);
-            return refused(&app, &me, hx, &view, &form, errors).await;
+            return show_refused(&app, &me, hx, &view, shown, errors).await;
         }
         other => other?,
     };
@@ -125,17 +131,6 @@ pub async fn correct(
 }
 
 /// The form again, as it was typed: alone for htmx, else with its page around it.
-async fn refused(
-    app: &App,
-    me: &Member,
-    hx: Hx,
-    view: &RecordView,
-    form: &RawForm,
-    errors: Errors,
-) -> Result<Response, HtmlError> {
-    show_refused(app, me, hx, view, NoteForm::typed(form, view, None), errors).await
-}
-
 async fn show_refused(
     app: &App,
     me: &Member,
@@ -165,7 +160,7 @@ async fn added_part(app: &App, me: &Member, id: RecordId, event: Option<EventId>
         &AddedPart {
             frame: Frame::member(view.state.title(), Tab::Records, Who::of(me)).status(status),
             story: told,
-            note: NoteForm::new(id, moments::now(app, &me.actor), &me.actor.zone),
+            note: NoteForm::new(app, id, &me.actor),
             errors: Errors::none(),
         },
     );
@@ -250,6 +245,8 @@ pub struct NoteForm {
     pub unit: String,
     /// What the currency field suggests.
     pub currencies: Vec<(&'static str, &'static str)>,
+    /// The files; only with a new note.
+    pub files: FilesView,
     /// The button.
     pub submit: &'static str,
     /// Where "Cancel" leads.
@@ -258,10 +255,11 @@ pub struct NoteForm {
 
 impl NoteForm {
     /// An empty form; the date is today.
-    pub fn new(record: RecordId, now: DateTime, zone: &str) -> Self {
+    pub fn new(app: &App, record: RecordId, actor: &Actor) -> Self {
         Self {
-            occurred: Occurred::day(now.date()).entry().0,
-            currency: likely_currency(zone).to_owned(),
+            occurred: Occurred::day(moments::now(app, actor).date()).entry().0,
+            currency: likely_currency(&actor.zone).to_owned(),
+            files: FilesView::new(app),
             ..Self::bare(record, None)
         }
     }

@@ -8,7 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::error::HtmlError;
 use super::forms::RawForm;
-use crate::domain::ids::{EventId, InvitationId, MemberId, RecordId};
+use crate::domain::ids::{AttachmentId, EventId, InvitationId, MemberId, RecordId};
 use crate::error::Error;
 
 /// `/records/{record}`
@@ -18,6 +18,14 @@ pub struct RecordPath(pub RecordId);
 /// `/records/{record}/…/{event}`
 #[derive(Clone, Copy, Debug)]
 pub struct EventPath(pub RecordId, pub EventId);
+
+/// `/records/{record}/attachments/{attachment}`
+#[derive(Clone, Copy, Debug)]
+pub struct AttachmentPath(pub RecordId, pub AttachmentId);
+
+/// `/attachments/{attachment}/…`
+#[derive(Clone, Copy, Debug)]
+pub struct FilePath(pub AttachmentId);
 
 /// `/household/members/{member}`
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +50,23 @@ impl<S: Send + Sync> FromRequestParts<S> for EventPath {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, HtmlError> {
         let found = params(parts, state).await?;
         Ok(Self(part(&found, "record")?, part(&found, "event")?))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for AttachmentPath {
+    type Rejection = HtmlError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, HtmlError> {
+        let found = params(parts, state).await?;
+        Ok(Self(part(&found, "record")?, part(&found, "attachment")?))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for FilePath {
+    type Rejection = HtmlError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, HtmlError> {
+        Ok(Self(part(&params(parts, state).await?, "attachment")?))
     }
 }
 
@@ -87,6 +112,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
 }
 
 const VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// A name as part of a path.
+pub fn in_path(name: &str) -> String {
+    utf8_percent_encode(name, VALUE).to_string()
+}
 
 /// An address with a query; empty values are left out.
 pub fn with_query(path: &str, pairs: &[(&str, &str)]) -> String {

@@ -14,6 +14,7 @@ use crate::store::streams;
 use crate::store::views::{self, RecordView};
 
 use super::error::HtmlError;
+use super::files::{FilesShown, StoryFiles};
 use super::forms::Errors;
 use super::guards::Me;
 use super::head::Head;
@@ -43,7 +44,7 @@ pub async fn show(
             return as_it_was(&app, Who::of(&me), &me.actor, &view, day, asked.text("at")).await;
         }
     }
-    let note = NoteForm::new(id, moments::now(&app, &me.actor), &me.actor.zone);
+    let note = NoteForm::new(&app, id, &me.actor);
     let new = asked.text("new").parse().ok();
     let shown = Shown { at: asked.text("at"), new, done: asked.text("done"), note, errors };
     shown.reply(&app, Who::of(&me), &me.actor, id).await
@@ -78,7 +79,10 @@ impl Shown {
         let is_leaving = who.leaving.is_some();
         let flash = match (wrong, new) {
             (true, _) => None,
-            (false, Some(new)) => far_note(app, actor, view, &found, new).await,
+            (false, Some(new)) => match flash(&self.done, view) {
+                Some(flash) => Some(flash),
+                None => far_note(app, actor, view, &found, new).await,
+            },
             (false, None) => flash(&self.done, view),
         };
         Ok(page_with(
@@ -90,6 +94,7 @@ impl Shown {
                 fresh: !wrong && self.done == "deleted",
                 restore_key: SubmissionKey::new(),
                 rare: rare_acts(view, actor, is_leaving),
+                shown: files(&found),
                 story,
                 note: self.note,
                 errors: self.errors,
@@ -100,12 +105,19 @@ impl Shown {
     }
 }
 
+/// A record's files, as many as its page shows.
+fn files(found: &HistoryPage) -> FilesShown {
+    let more = found.more_files.then(|| format!("/records/{}/attachments", found.view.id));
+    FilesShown::of(found.view.id, &found.files, more)
+}
+
 /// The first page of a record's story.
 pub fn story(actor: &Actor, found: &HistoryPage, new: Option<EventId>) -> Story {
     let view = &found.view;
     let zone = moments::zone(actor);
     let is_here = |event: EventId| found.entries.iter().any(|entry| entry.event == event);
-    let teller = Teller { new, ..Teller::of(view, actor, &zone) };
+    let files = StoryFiles::of(view.id, &found.files);
+    let teller = Teller { new, files, folded: true, ..Teller::of(view, actor, &zone) };
     Story {
         words: super::history::words(found),
         older: found.older.as_ref().map(|cursor| super::history::address(view.id, cursor)),
@@ -169,6 +181,9 @@ fn flash(done: &str, view: &RecordView) -> Option<Flash> {
         "shared" => ("Shared", format!("Everyone in the household sees {title} from now on.")),
         "kept" => ("Kept private", format!("Only you see {title} from now on.")),
         "handed" => ("Handed over", format!("{} keeps {title} from now on.", view.owner_name)),
+        "files" => ("Added", format!("{title} has its new files.")),
+        "replaced" => ("Replaced", "The new file is in its place. The one before stays in the story.".to_owned()),
+        "removed" => ("Removed", "The file stays in the story, where it can be brought back.".to_owned()),
         "undone" => ("Undone", "The entry no longer holds. It stays in the story, and can be brought back.".to_owned()),
         "back" => ("Brought back", "The entry holds again.".to_owned()),
         "corrected" => ("Corrected", "The new words are in the story, and so are the old ones.".to_owned()),
@@ -239,6 +254,7 @@ struct ShowTemplate {
     deleted: Option<DeletedView>,
     fresh: bool,
     restore_key: SubmissionKey,
+    shown: FilesShown,
     story: Story,
     note: NoteForm,
     errors: Errors,

@@ -14,6 +14,7 @@ use crate::domain::text::{Category, Description, FieldName, Tag, Title, parse_ta
 use crate::domain::verbs::{Base, Meaning};
 use crate::domain::when::Occurred;
 
+use super::files_in::FilesView;
 use super::forms::{Errors, RawForm, Typed};
 
 /// The kinds of fact that the form offers.
@@ -54,6 +55,8 @@ pub struct FormView {
     pub private: bool,
     /// `changed`, `wrong`, or nothing chosen yet.
     pub meaning: String,
+    /// Its first files; only of a new record.
+    pub files: FilesView,
     /// The button.
     pub submit: &'static str,
 }

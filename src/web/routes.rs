@@ -10,9 +10,9 @@ use super::forms::SmallForm;
 use super::guards;
 pub use super::guards::Access;
 use super::{
-    about, account, acts, arrival, assets, editing, hand_over, health, history, household, household_log, invitations,
-    joining, leaving, members, news, notes, record, records, register, reset, second_factor, security, setup, sign_in,
-    sign_in_code, start, timeline, weighing,
+    about, account, acts, arrival, assets, downloads, editing, file_pages, hand_over, health, history, household,
+    household_log, invitations, joining, leaving, members, news, notes, record, records, register, reset,
+    second_factor, security, setup, sign_in, sign_in_code, start, timeline, weighing,
 };
 use crate::app::App;
 
@@ -99,6 +99,17 @@ pub fn all() -> Routes {
         .post("/records/{record}/notes", Member, notes::add)
         .get("/records/{record}/notes/{event}/edit", Member, notes::correction)
         .post("/records/{record}/notes/{event}/edit", Member, notes::correct)
+        .get("/records/{record}/attachments", Member, file_pages::all)
+        .post("/records/{record}/attachments", Member, file_pages::add)
+        .get("/records/{record}/attachments.zip", Member, downloads::bundle)
+        .get("/records/{record}/attachments/{attachment}", Member, file_pages::one)
+        .post("/records/{record}/attachments/{attachment}", Member, file_pages::change)
+        .get("/records/{record}/attachments/{attachment}/replace", Member, file_pages::ask_replace)
+        .post("/records/{record}/attachments/{attachment}/replace", Member, file_pages::replace)
+        .get("/records/{record}/attachments/{attachment}/remove", Member, file_pages::ask_remove)
+        .post("/records/{record}/attachments/{attachment}/remove", Member, file_pages::remove)
+        .get("/attachments/{attachment}/{file_name}", Member, downloads::show)
+        .get("/thumbnails/{attachment}", Member, downloads::thumbnail)
         .get("/records/{record}/delete", Member, acts::ask_delete)
         .post("/records/{record}/delete", Member, acts::delete)
         .post("/records/{record}/restore", Member, acts::restore)
@@ -112,6 +123,17 @@ pub fn all() -> Routes {
         .post("/records/{record}/events/{event}/undo", Member, acts::undo)
         .get("/records/{record}/history", Member, history::whole)
         .get("/records/{record}/history/field", Member, history::field)
+}
+
+/// Whether a path takes forms that bring files.
+pub(super) fn takes_files(path: &str) -> bool {
+    matches!(
+        path,
+        "/records/new"
+            | "/records/{record}/notes"
+            | "/records/{record}/attachments"
+            | "/records/{record}/attachments/{attachment}/replace"
+    )
 }
 
 /// Every route, for tests that walk them all.

@@ -3,12 +3,14 @@
 use jiff::tz::TimeZone;
 
 use crate::domain::access::Actor;
+use crate::domain::attachment::Standing;
 use crate::domain::event::Payload;
 use crate::domain::ids::{EventId, RecordId};
 use crate::store::history::{HistoryEntry, Mark};
 use crate::store::people::People;
 use crate::store::views::RecordView;
 
+use super::files::{FileView, StoryFiles};
 use super::markdown::SafeHtml;
 use super::moments::Moment;
 use super::telling::{brings_back, by, name, tell, undoing};
@@ -70,6 +72,8 @@ pub struct Ev {
     pub texts: Vec<LongText>,
     /// A note's words.
     pub body: SafeHtml,
+    /// Its files.
+    pub files: Vec<FileView>,
     /// Small print.
     pub metas: Vec<String>,
     /// The rank of the headings in its words.
@@ -77,9 +81,24 @@ pub struct Ev {
 }
 
 impl Ev {
+    /// Takes in another file of the same act.
+    fn join(&mut self, other: Self) {
+        self.files.extend(other.files);
+        self.files.iter_mut().for_each(|file| file.alone = false);
+        self.heading = Words::Plain(format!("{} files added", self.files.len()));
+        self.new |= other.new;
+        // Each has its own on its own page.
+        self.acts.clear();
+        self.icon = "page";
+    }
+
     /// Whether anything stands below the heading.
     pub fn has_body(&self) -> bool {
-        !(self.changes.is_empty() && self.texts.is_empty() && self.body.is_empty() && self.metas.is_empty())
+        !(self.changes.is_empty()
+            && self.texts.is_empty()
+            && self.body.is_empty()
+            && self.files.is_empty()
+            && self.metas.is_empty())
     }
 }
 
@@ -151,6 +170,10 @@ pub struct Teller<'a> {
     pub people: &'a People,
     /// The event that was added just now.
     pub new: Option<EventId>,
+    /// The files of notes.
+    pub files: StoryFiles,
+    /// Whether what belongs together is told as one.
+    pub folded: bool,
 }
 
 impl<'a> Teller<'a> {
@@ -164,15 +187,53 @@ impl<'a> Teller<'a> {
             keeps: view.is_kept_by(actor.member),
             people: &view.people,
             new: None,
+            files: StoryFiles::default(),
+            folded: false,
         }
     }
+}
+
+/// Whether an event added the file of a note that is told among the same events: there it stands.
+fn comes_with_its_note(entry: &HistoryEntry, entries: &[HistoryEntry]) -> bool {
+    let Payload::AttachmentAdded(added) = &entry.payload else { return false };
+    let is_note = |other: &HistoryEntry| match &other.payload {
+        Payload::NoteAdded(_) => Some(other.event) == added.note,
+        Payload::NoteCorrected(correction) => Some(correction.note) == added.note,
+        _ => false,
+    };
+    let stands = entry.file.as_ref().is_some_and(|file| file.standing == Standing::Present);
+    added.note.is_some() && added.supersedes.is_none() && stands && entries.iter().any(is_note)
+}
+
+/// Whether two files came by one form.
+fn one_act(one: &HistoryEntry, other: &HistoryEntry) -> bool {
+    let plain = |entry: &HistoryEntry| {
+        let stands = entry.file.as_ref().is_some_and(|file| file.standing == Standing::Present);
+        match &entry.payload {
+            Payload::AttachmentAdded(added) => stands && added.note.is_none() && added.supersedes.is_none(),
+            _ => false,
+        }
+    };
+    plain(one) && plain(other) && one.recorded == other.recorded && one.occurred == other.occurred
 }
 
 impl Teller<'_> {
     /// Groups events, newest first, by year.
     pub fn years(&self, entries: &[HistoryEntry]) -> Vec<Year> {
         let mut years: Vec<Year> = Vec::new();
+        let mut before: Option<&HistoryEntry> = None;
         for entry in entries {
+            if self.folded && comes_with_its_note(entry, entries) {
+                continue;
+            }
+            let together = before.replace(entry).is_some_and(|before| one_act(before, entry));
+            if self.folded
+                && together
+                && let Some(last) = years.last_mut().and_then(|year| year.events.last_mut())
+            {
+                last.join(self.event(entry));
+                continue;
+            }
             let label = entry.occurred.year().to_string();
             let mut ev = self.event(entry);
             if let Some(words) = undoing(entry, entries, self.people) {
@@ -208,10 +269,17 @@ impl Teller<'_> {
             changes: Vec::new(),
             texts: Vec::new(),
             body: SafeHtml::default(),
+            files: Vec::new(),
             metas: Vec::new(),
             level: self.level,
         };
-        let did = tell(entry, self.people, &mut ev);
+        let did = tell(self.record, entry, self.people, &mut ev);
+        if let Payload::NoteAdded(_) = &entry.payload {
+            ev.files = self.files.of_note(entry.event);
+        }
+        if let Payload::NoteCorrected(correction) = &entry.payload {
+            ev.files = self.files.of_note(correction.note);
+        }
         ev.by = by(did, entry);
         self.add_marks(entry, &mut ev);
         if self.may_act {
@@ -257,16 +325,25 @@ impl Teller<'_> {
         }
         let undo = format!("events/{}/undo", entry.event);
         match &entry.payload {
-            Payload::NoteAdded(_) if entry.corrected.is_none() => {
-                vec![act("Correct", format!("notes/{}/edit", entry.event)), act("Undo", undo)]
-            }
-            Payload::NoteCorrected(corrected) => {
-                vec![act("Correct again", format!("notes/{}/edit", corrected.note)), act("Undo", undo)]
-            }
+            Payload::NoteAdded(_) if entry.corrected.is_none() => vec![
+                act("Correct", format!("notes/{}/edit", entry.event)),
+                act("Add files", format!("attachments?note={}", entry.event)),
+                act("Undo", undo),
+            ],
+            Payload::NoteCorrected(corrected) => vec![
+                act("Correct again", format!("notes/{}/edit", corrected.note)),
+                act("Add files", format!("attachments?note={}", corrected.note)),
+                act("Undo", undo),
+            ],
             Payload::NoteAdded(_)
             | Payload::RecordUpdated(_)
             | Payload::RecordRestored(_)
+            | Payload::AttachmentChanged(_)
+            | Payload::AttachmentRemoved(_)
             | Payload::RecordHandedOver(_) => vec![act("Undo", undo)],
+            Payload::AttachmentAdded(added) => {
+                vec![act("Details", format!("attachments/{}", added.attachment_id)), act("Undo", undo)]
+            }
             _ => Vec::new(),
         }
     }

@@ -1,7 +1,9 @@
 //! How each kind of event is told: heading, icon, what it changed, by whom.
 
+use crate::domain::attachment::{Label, Standing};
 use crate::domain::event::{Payload, RecordHandedOver};
 use crate::domain::field::FieldValue;
+use crate::domain::ids::RecordId;
 use crate::domain::money::{Amount, Reading};
 use crate::domain::person::Called;
 use crate::domain::record::{CATEGORY, DESCRIPTION, FieldChange, NOTE, TITLE, VISIBILITY};
@@ -11,6 +13,7 @@ use crate::domain::when::Occurred;
 use crate::store::history::HistoryEntry;
 use crate::store::people::People;
 
+use super::files::FileView;
 use super::markdown;
 use super::story::{ChangeView, Ev, LongText, Words};
 
@@ -25,6 +28,9 @@ pub(super) fn undoing(entry: &HistoryEntry, among: &[HistoryEntry], people: &Peo
         Payload::RecordUpdated(_) => {
             format!("A change of {} was undone", listed(target.changes.iter().map(|change| change.label.as_str())))
         }
+        Payload::AttachmentAdded(added) => format!("The adding of {} was undone", added.file_name),
+        Payload::AttachmentChanged(_) => format!("A change of the name or kind of {} was undone", called(target)),
+        Payload::AttachmentRemoved(_) => format!("{} was brought back", called(target)),
         Payload::RecordHandedOver(handed) => {
             format!("“{}” was undone", handed_over(handed, target.position, people))
         }
@@ -41,7 +47,7 @@ pub(super) fn brings_back(entry: &HistoryEntry, among: &[HistoryEntry]) -> bool 
 }
 
 /// Fills in what the event's kind says; returns what its author did.
-pub(super) fn tell(entry: &HistoryEntry, people: &People, ev: &mut Ev) -> &'static str {
+pub(super) fn tell(record: RecordId, entry: &HistoryEntry, people: &People, ev: &mut Ev) -> &'static str {
     let mut plain = |mark, icon, heading: &str| {
         (ev.mark, ev.icon) = (mark, icon);
         ev.heading = Words::Plain(heading.to_owned());
@@ -82,6 +88,42 @@ pub(super) fn tell(entry: &HistoryEntry, people: &People, ev: &mut Ev) -> &'stat
             ev.metas.push("These words take the place of an earlier note, which stays readable here.".to_owned());
             "New wording"
         }
+        Payload::AttachmentAdded(added) => {
+            let file = FileView::of_event(record, entry, added);
+            plain("", file.icon, &format!("{}: {}", Label::noun(added.label), added.file_name));
+            ev.files = vec![file];
+            match (&entry.instead_of, added.note) {
+                (Some(old), _) => {
+                    ev.metas.push(format!("It takes the place of {}, which stays readable:", old.file_name));
+                    ev.files.push(FileView::of(record, old));
+                }
+                (None, Some(_)) => ev.metas.push("It belongs to a note.".to_owned()),
+                (None, None) => {}
+            }
+            match entry.file.as_ref().map(|file| file.standing) {
+                Some(Standing::Removed) => ev.metas.push("It was removed since.".to_owned()),
+                Some(Standing::Superseded) => ev.metas.push("Another file took its place since.".to_owned()),
+                _ => {}
+            }
+            "File"
+        }
+        Payload::AttachmentChanged(changed) => {
+            let words = match (&changed.file_name, changed.label) {
+                (Some(name), _) => format!("A file is called {name} from now on"),
+                (None, Some(label)) => format!("{}: its kind is “{}” from now on", called(entry), label.words()),
+                (None, None) => "A file changed".to_owned(),
+            };
+            plain("", "change", &words);
+            let kind = changed.file_name.as_ref().and(changed.label);
+            ev.metas.extend(kind.map(|label| format!("Kind: {}", label.words())));
+            ev.files = entry.file.iter().map(|file| FileView::of(record, file)).collect();
+            "File changed"
+        }
+        Payload::AttachmentRemoved(_) => {
+            plain("off", "cross", &format!("{} was removed", called(entry)));
+            ev.files = entry.file.iter().map(|file| FileView { alone: true, ..FileView::of(record, file) }).collect();
+            "File removed"
+        }
         Payload::RecordDeleted(deleted) => {
             plain("off", "cross", "Record deleted");
             ev.metas.extend(deleted.reason.as_ref().map(|reason| format!("Reason: “{reason}”")));
@@ -117,6 +159,11 @@ pub(super) fn tell(entry: &HistoryEntry, people: &People, ev: &mut Ev) -> &'stat
             "Entered"
         }
     }
+}
+
+/// What the file of an event is called today.
+fn called(entry: &HistoryEntry) -> String {
+    entry.file.as_ref().map_or_else(|| "A file".to_owned(), |file| file.file_name.to_string())
 }
 
 fn handed_over(handed: &RecordHandedOver, position: i64, people: &People) -> String {
@@ -225,6 +272,8 @@ pub fn last_words(summary: &Summary) -> Words {
         "record_unshared" => plain("Kept private from now on"),
         "record_handed_over" => plain("Handed over"),
         "event_retracted" => plain("An earlier entry was undone"),
+        "attachment_changed" => plain("A file has another name or kind"),
+        "attachment_removed" => plain("A file was removed"),
         "record_updated" if summary.text == "Tag" => {
             let tag = summary.new.as_ref().or(summary.old.as_ref()).map(FieldValue::words).unwrap_or_default();
             Words::Plain(format!("Tag {}: {tag}", if summary.new.is_some() { "added" } else { "removed" }))

@@ -1,7 +1,7 @@
 //! Bounds how much of all members' forms is in memory at once. One form may be large, so that a text that is far too
 //! long comes back to be shortened; many large ones at once would be more than a small server has.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Extension;
@@ -75,12 +75,33 @@ pub async fn weigh_strangers(
     pass(scales, weight, request, next).await
 }
 
-async fn pass(scales: Scales, weight: u32, request: Request, next: Next) -> Response {
+async fn pass(scales: Scales, weight: u32, mut request: Request, next: Next) -> Response {
     let Some(room) = scales.room(weight).await else {
         let sentence = "Too many long texts arrive at once. Nothing was saved. Send the form again in a minute.";
         return HtmlError::from(Error::Unavailable(sentence.to_owned())).into_response();
     };
+    let room = Room(Arc::new(Mutex::new(room)));
+    request.extensions_mut().insert(room.clone());
     next.run(request).await.map(|body| holding(body, room))
+}
+
+/// The room that a form takes, until its answer has been read.
+#[derive(Clone, Debug)]
+pub(super) struct Room(Arc<Mutex<OwnedSemaphorePermit>>);
+
+impl From<OwnedSemaphorePermit> for Room {
+    fn from(permit: OwnedSemaphorePermit) -> Self {
+        Self(Arc::new(Mutex::new(permit)))
+    }
+}
+
+impl Room {
+    /// Gives back what a form of so many bytes does not need: the files of a form are never in memory.
+    pub(super) fn shrink(&self, bytes: usize) {
+        let mut room = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let surplus = room.num_permits().saturating_sub(bytes.div_ceil(UNIT).max(1));
+        drop(room.split(surplus));
+    }
 }
 
 /// In units. A form that does not say how long it is counts as the largest. What it says is so: the server reads no more.
@@ -92,7 +113,8 @@ fn weight(headers: &HeaderMap, most: usize) -> u32 {
 
 /// An answer's body that holds the room of its form until it has been read. The server takes a whole frame at once, however
 /// slowly it is read at the other end; so a large answer goes in pieces, of which it takes no more than it can buffer.
-pub(super) fn holding(body: Body, room: OwnedSemaphorePermit) -> Body {
+pub(super) fn holding(body: Body, room: impl Into<Room>) -> Body {
+    let room = room.into();
     if body.size_hint().exact().is_some_and(|size| size <= PIECE as u64) {
         return Body::new(body.map_frame(move |frame| {
             let _held = &room;

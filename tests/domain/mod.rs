@@ -1,5 +1,6 @@
 //! The domain, without a database: given / when / then.
 
+mod attachments;
 mod chain;
 mod edits;
 mod household;

@@ -50,6 +50,22 @@ const SAMPLES: &[(&str, i64, &str)] = &[
         1,
         r#"{"member_id":"0190aaaa-0000-7000-8000-000000000001","holds_from":"2026-12-10T09:12:00.000000Z"}"#,
     ),
+    (
+        "attachment_added",
+        1,
+        r#"{"attachment_id":"0190aaaa-0000-7000-8000-00000000000a","blob":"013f54400c82da08037759ada907a8b864e97de81c088a182062c4b5622fd2ab","file_name":"Beleg März.pdf","media_type":"application/pdf","size":120345,"label":"receipt","note":"0190aaaa-0000-7000-8000-00000000000b","supersedes":"0190aaaa-0000-7000-8000-00000000000c"}"#,
+    ),
+    (
+        "attachment_added",
+        1,
+        r#"{"attachment_id":"0190aaaa-0000-7000-8000-00000000000a","blob":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","file_name":"file","media_type":"application/octet-stream","size":0}"#,
+    ),
+    (
+        "attachment_changed",
+        1,
+        r#"{"attachment_id":"0190aaaa-0000-7000-8000-00000000000a","label":"manual","file_name":"Manual.pdf"}"#,
+    ),
+    ("attachment_removed", 1, r#"{"attachment_id":"0190aaaa-0000-7000-8000-00000000000a"}"#),
     ("member_reinstated", 1, r#"{"member_id":"0190aaaa-0000-7000-8000-000000000001"}"#),
 ];
 

@@ -1,15 +1,16 @@
 //! A place to live: a data directory and a database of one's own, empty or copied from another place.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{LazyLock, mpsc};
 use std::time::{Duration, Instant};
 
-use lifeops::config::{Database, Secret};
+use lifeops::config::{BlobPlace, Database, Secret};
 use lifeops::store::db::{Db, sql};
 use tempfile::TempDir;
 
 use super::Engine;
+use super::bucket::{Bucket, Store};
 
 /// A data directory and a database. Dropping it removes both.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub struct Place {
     directory: TempDir,
     /// The PostgreSQL database's name and the server's URL.
     postgres: Option<(String, String)>,
+    /// The bucket for files, if they do not lie in the data directory.
+    bucket: Option<Bucket>,
 }
 
 impl Place {
@@ -52,7 +55,34 @@ impl Place {
                 Some((name, server))
             }
         };
-        Self { engine, directory, postgres }
+        Self { engine, directory, postgres, bucket: None }
+    }
+
+    /// The same place, its files in a store of this kind.
+    pub fn with(mut self, store: Store) -> Self {
+        self.bucket = (store == Store::S3).then(Bucket::make);
+        self
+    }
+
+    /// Where files lie.
+    pub fn blobs(&self) -> BlobPlace {
+        match &self.bucket {
+            Some(bucket) => BlobPlace::S3(bucket.place()),
+            None => BlobPlace::Directory(self.directory().join("blobs")),
+        }
+    }
+
+    /// The bucket, if files lie in one.
+    pub fn bucket(&self) -> Option<&Bucket> {
+        self.bucket.as_ref()
+    }
+
+    /// The folder of this machine in which sealed objects lie, also those of a bucket.
+    pub fn objects(&self) -> PathBuf {
+        match &self.bucket {
+            Some(bucket) => bucket.folder(),
+            None => self.directory().join("blobs"),
+        }
     }
 
     /// The data directory.

@@ -20,6 +20,39 @@ impl Engine {
     }
 }
 
+/// Makes of each scenario one test per engine and kind of store.
+macro_rules! all_stores {
+    ($($(#[$attribute:meta])* async fn $name:ident($engine:ident: Engine, $store:ident: Store) $body:block)*) => {$(
+        $(#[$attribute])*
+        mod $name {
+            #[allow(unused_imports)]
+            use super::*;
+
+            async fn scenario($engine: $crate::support::Engine, $store: $crate::support::Store) $body
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite_directory() {
+                scenario($crate::support::Engine::Sqlite, $crate::support::Store::Directory).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite_s3() {
+                scenario($crate::support::Engine::Sqlite, $crate::support::Store::S3).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres_directory() {
+                scenario($crate::support::Engine::Postgres, $crate::support::Store::Directory).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres_s3() {
+                scenario($crate::support::Engine::Postgres, $crate::support::Store::S3).await;
+            }
+        }
+    )*};
+}
+
 /// Makes of each scenario one test per engine, `NAME::sqlite` and `NAME::postgres`:
 ///
 /// ```ignore

@@ -34,6 +34,10 @@ pub struct Form {
     pub method: String,
     /// Its controls.
     pub controls: Vec<Control>,
+    /// Whether it is sent in parts, as forms are that bring files.
+    pub in_parts: bool,
+    /// The files that were chosen: control, name, bytes.
+    pub chosen: Vec<(String, String, Vec<u8>)>,
 }
 
 impl Form {
@@ -60,7 +64,57 @@ impl Form {
             .filter(|control| !disabled(*control))
             .filter_map(Control::read)
             .collect();
-        Self { action, method: form.attr("method").unwrap_or("get").to_ascii_lowercase(), controls }
+        Self {
+            action,
+            method: form.attr("method").unwrap_or("get").to_ascii_lowercase(),
+            controls,
+            in_parts: form.attr("enctype") == Some("multipart/form-data"),
+            chosen: Vec::new(),
+        }
+    }
+
+    /// Chooses a file.
+    #[track_caller]
+    pub fn choose(mut self, name: &str, file_name: &str, bytes: impl Into<Vec<u8>>) -> Self {
+        let takes = self.controls.iter().any(|c| c.name == name && c.kind == "file");
+        assert!(takes && self.in_parts, "the form to {} takes no file as {name}", self.action);
+        self.chosen.push((name.to_owned(), file_name.to_owned(), bytes.into()));
+        self
+    }
+
+    /// Unticks a box.
+    #[track_caller]
+    pub fn untick(mut self, name: &str, value: &str) -> Self {
+        let found = self.controls.iter_mut().find(|c| c.name == name && c.value == value);
+        found.unwrap_or_else(|| panic!("{name} has no box for {value}")).chosen = false;
+        self
+    }
+
+    /// What is sent of the form in parts: the boundary and the body (RFC 7578). A file input without a file sends an empty
+    /// one, as browsers do.
+    #[track_caller]
+    pub fn parts(&self, button: &str) -> (String, String, Vec<u8>) {
+        let (action, entries) = self.entries(button);
+        let boundary = "----lifeops-test-boundary".to_owned();
+        let mut body = Vec::new();
+        let file_inputs: Vec<&str> =
+            self.controls.iter().filter(|c| c.kind == "file").map(|c| c.name.as_str()).collect();
+        for (name, value) in entries.iter().filter(|(name, _)| !file_inputs.contains(&name.as_str())) {
+            part(&mut body, &boundary, &format!("name=\"{name}\""), "", value.as_bytes());
+        }
+        for (name, file_name, bytes) in &self.chosen {
+            let escaped = file_name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A");
+            let disposition = format!("name=\"{name}\"; filename=\"{escaped}\"");
+            part(&mut body, &boundary, &disposition, "Content-Type: application/octet-stream\r\n", bytes);
+        }
+        if self.chosen.is_empty() {
+            for name in file_inputs {
+                let disposition = format!("name=\"{name}\"; filename=\"\"");
+                part(&mut body, &boundary, &disposition, "Content-Type: application/octet-stream\r\n", b"");
+            }
+        }
+        body.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
+        (action, format!("multipart/form-data; boundary={boundary}"), body)
     }
 
     /// The words on its buttons.
@@ -213,6 +267,13 @@ impl Control {
         }
         Some(control)
     }
+}
+
+fn part(body: &mut Vec<u8>, boundary: &str, disposition: &str, more: &str, bytes: &[u8]) {
+    let head = format!("--{boundary}\r\nContent-Disposition: form-data; {disposition}\r\n{more}\r\n");
+    body.extend_from_slice(head.as_bytes());
+    body.extend_from_slice(bytes);
+    body.extend_from_slice(b"\r\n");
 }
 
 fn disabled(control: ElementRef<'_>) -> bool {

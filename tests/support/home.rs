@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use lifeops::app::Clock;
 use lifeops::commands::accounts::{self, NewMember};
+use lifeops::config::Settings;
 use lifeops::domain::access::Role;
 use lifeops::domain::person::{Email, Zone};
 use lifeops::domain::text::MemberName;
 use lifeops::passwords::Password;
 use tokio::sync::OnceCell;
 
-use super::{Engine, Page, Place, Server, Visitor, words};
+use super::{Engine, Page, Place, Server, Store, Visitor, words};
 
 /// Everybody's password.
 pub const PASSWORD: &str = "a long sentence that nobody guesses";
@@ -39,6 +40,11 @@ struct Model {
 impl Home {
     /// A household of one's own: a copy of one that was set up through the pages, once per engine.
     pub async fn start(engine: Engine) -> Self {
+        Self::start_in(engine, Store::Directory, |_| ()).await
+    }
+
+    /// The same, with its files in a store of this kind and settings of its own.
+    pub async fn start_in(engine: Engine, store: Store, set: impl FnOnce(&mut Settings)) -> Self {
         static SQLITE: OnceCell<Model> = OnceCell::const_new();
         static POSTGRES: OnceCell<Model> = OnceCell::const_new();
         let cell = match engine {
@@ -52,7 +58,10 @@ impl Home {
                 Model { place: home.server.stop().await, cookies }
             })
             .await;
-        let server = Server::start(Place::copy_of(&model.place).await, Clock::System).await;
+        let place = Place::copy_of(&model.place).await.with(store);
+        let mut settings = super::settings(&place);
+        set(&mut settings);
+        let server = Server::start_with(place, settings, Clock::System).await;
         let home = Self::at(server);
         for (visitor, cookies) in home.everybody().iter().zip(&model.cookies) {
             cookies.iter().for_each(|(name, value)| visitor.set_cookie(name, value));

@@ -4,6 +4,7 @@
 #[macro_use]
 mod engine;
 mod browser;
+mod bucket;
 mod database;
 mod forms;
 mod home;
@@ -15,6 +16,7 @@ mod visitor;
 pub mod words;
 
 pub use browser::{Browser, Tab};
+pub use bucket::Store;
 pub use database::{Place, server_url};
 pub use engine::Engine;
 pub use forms::Form;

@@ -19,6 +19,8 @@ pub struct Page {
     pub body: String,
     /// How many bytes the body had on the way.
     pub bytes: usize,
+    /// The body as it came.
+    pub raw: Vec<u8>,
 }
 
 impl Page {

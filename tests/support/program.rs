@@ -20,6 +20,9 @@ pub fn command(place: &Place, arguments: &[&str]) -> Command {
     if let Some(url) = place.url() {
         command.env("LIFEOPS_DATABASE_URL", url);
     }
+    if let Some(bucket) = place.bucket() {
+        command.envs(bucket.variables());
+    }
     for name in ["PATH", "HOME", "TMPDIR"] {
         if let Ok(value) = std::env::var(name) {
             command.env(name, value);

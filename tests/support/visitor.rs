@@ -20,6 +20,8 @@ pub struct Visitor {
 impl Visitor {
     /// A visitor of the server at an address.
     pub fn new(address: SocketAddr) -> Self {
+        // Of two tests at once one installs it.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
         Self { base: format!("http://{address}"), client, cookies: Arc::default(), headers: Vec::new() }
     }
@@ -101,8 +103,33 @@ impl Visitor {
                 .or_insert(value);
         }
         let body = answer.bytes().await?;
-        let (bytes, body) = (body.len(), String::from_utf8_lossy(&body).into_owned());
-        Ok(Page { path: path.to_owned(), status, headers, body, bytes })
+        let (bytes, raw, body) = (body.len(), body.to_vec(), String::from_utf8_lossy(&body).into_owned());
+        Ok(Page { path: path.to_owned(), status, headers, body, bytes, raw })
+    }
+
+    /// Sends a body as it is made: a head, a piece again and again until there are so many bytes of it, and a tail. Returns
+    /// the status.
+    pub async fn pour(&self, path: &str, kind: &str, head: Vec<u8>, piece: Vec<u8>, size: usize, tail: Vec<u8>) -> u16 {
+        let length = head.len() + size + tail.len();
+        let piece = bytes::Bytes::from(piece);
+        let middle =
+            (0..size.div_ceil(piece.len())).map(move |n| piece.slice(..piece.len().min(size - n * piece.len())));
+        let all = std::iter::once(bytes::Bytes::from(head)).chain(middle).chain([bytes::Bytes::from(tail)]);
+        let body = reqwest::Body::wrap_stream(futures_util::stream::iter(all.map(Ok::<_, std::io::Error>)));
+        let request = self.client.post(format!("{}{path}", self.base)).header("content-length", length).body(body);
+        let request = request.header("content-type", kind).header("cookie", self.cookie_header());
+        request.send().await.unwrap_or_else(|e| panic!("{path}: {e}")).status().as_u16()
+    }
+
+    /// Downloads without keeping anything; returns how many bytes came.
+    pub async fn drain(&self, path: &str) -> usize {
+        let request = self.client.get(format!("{}{path}", self.base)).header("cookie", self.cookie_header());
+        let mut answer = request.send().await.unwrap_or_else(|e| panic!("{path}: {e}"));
+        let mut bytes = 0;
+        while let Some(piece) = answer.chunk().await.unwrap_or_else(|e| panic!("{path}: {e}")) {
+            bytes += piece.len();
+        }
+        bytes
     }
 
     /// Asks for a page without following where it leads.
@@ -123,6 +150,10 @@ impl Visitor {
 
     /// Presses a button of a form without following where it leads.
     pub async fn press(&self, form: &Form, button: &str) -> Page {
+        if form.in_parts {
+            let (action, kind, body) = form.parts(button);
+            return self.ask(Method::POST, &action, Some(&kind), body).await;
+        }
         let (action, entries) = form.entries(button);
         if form.method == "post" {
             self.post(&action, &entries).await

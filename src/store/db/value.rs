@@ -2,7 +2,10 @@
 
 use uuid::Uuid;
 
-use crate::domain::ids::{AccountId, BatchId, EventId, HouseholdId, InvitationId, MemberId, RecordId, SubmissionKey};
+use crate::domain::attachment::BlobId;
+use crate::domain::ids::{
+    AccountId, AttachmentId, BatchId, EventId, HouseholdId, InvitationId, MemberId, RecordId, SubmissionKey, UploadId,
+};
 use crate::domain::instant::Instant;
 
 /// A value bound to a statement.
@@ -55,6 +58,9 @@ value_from! {
     RecordId => |v| Uuid(v.0);
     EventId => |v| Uuid(v.0);
     BatchId => |v| Uuid(v.0);
+    AttachmentId => |v| Uuid(v.0);
+    UploadId => |v| Uuid(v.0);
+    BlobId => |v| Bytes(v.0.to_vec());
     InvitationId => |v| Uuid(v.0);
     SubmissionKey => |v| Uuid(v.0);
 }

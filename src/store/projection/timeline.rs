@@ -47,6 +47,7 @@ pub(super) async fn enter(
 ) -> Result<()> {
     let happening = match &fact.payload {
         Payload::RecordCreated(_) | Payload::RecordUpdated(_) | Payload::NoteAdded(_) => true,
+        Payload::AttachmentAdded(added) => added.note.is_none(),
         Payload::NoteCorrected(correction) => replace(tx, event, correction.note, scope).await?,
         _ => false,
     };

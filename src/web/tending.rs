@@ -1,0 +1,42 @@
+//! What a server does by itself now and then: it learns of a changed master key, and sweeps out uploads that nobody needs.
+
+use std::time::Duration;
+
+use crate::app::App;
+use crate::commands::uploads;
+use crate::error::Result;
+use crate::keys;
+use crate::store::installation;
+
+/// How often it looks whether the master key changed.
+const LEARN_EVERY: Duration = Duration::from_secs(30);
+
+/// Every how many looks it sweeps: once an hour, and the first time soon after the start.
+const SWEEP_EVERY: u64 = 120;
+
+/// How long a change of the master key is remembered after it was done, in seconds: by then every server knows of it.
+const REMEMBERED: i64 = 10 * 60;
+
+/// Tends until it is aborted.
+pub async fn tend(app: App) {
+    for turn in 1.. {
+        tokio::time::sleep(LEARN_EVERY).await;
+        if let Err(error) = keys::learn(&app.key, &app.db).await {
+            tracing::warn!(%error, "it is not known whether the master key changed");
+        }
+        if turn % SWEEP_EVERY == 1
+            && let Err(error) = sweep(&app).await
+        {
+            tracing::warn!(%error, "uploads that nobody needs were not swept out");
+        }
+    }
+}
+
+async fn sweep(app: &App) -> Result<()> {
+    let swept = uploads::sweep(app).await?;
+    if swept > 0 {
+        tracing::info!(swept, "uploads that nobody needs were swept out");
+    }
+    installation::forget_key_change(&app.db, app.clock.now().plus_seconds(-REMEMBERED)).await?;
+    Ok(())
+}
