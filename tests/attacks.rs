@@ -121,8 +121,9 @@ async fn the_database_is_private_wherever_it_lies() {
         let app = App::open(settings(&place), Clock::System).await.unwrap();
         for file in std::fs::read_dir(place.directory()).unwrap() {
             let file = file.unwrap();
-            let mode = file.metadata().unwrap().permissions().mode() & 0o777;
-            assert_eq!(mode, 0o600, "{} in round {round}", file.path().display());
+            let is = file.metadata().unwrap();
+            let (mode, private) = (is.permissions().mode() & 0o777, if is.is_dir() { 0o700 } else { 0o600 });
+            assert_eq!(mode, private, "{} in round {round}", file.path().display());
         }
         app.db.close().await;
         let database = place.directory().join("lifeops.db");

@@ -221,6 +221,8 @@ const DARK: &[(&str, &str)] = &[("prefers-color-scheme", "dark"), ("prefers-redu
 pub fn inspect(tab: &mut Tab, name: &str, problems: &mut Vec<String>) {
     // What is shown for some choices only is looked at too.
     tab.eval("document.querySelectorAll('select[name=field_type]').forEach((s) => { s.value = 'money'; })");
+    // And what is shown for fingers only.
+    tab.eval("document.querySelectorAll('.camera').forEach((e) => { e.style.display = 'grid'; })");
     for (scheme, features) in [("light", LIGHT), ("dark", DARK)] {
         tab.media(features);
         tab.size(1280, 900);

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use lifeops::store::db::sql;
 
+use crate::setup::write_private;
 use crate::support::{Engine, PASSWORD, Place, Visitor, command, eventually, run};
 
 /// A running server: what it printed first, and where it listens.
@@ -290,7 +291,7 @@ async fn settings_are_checked_whole_and_secrets_not_shown() {
     }
     let secret = place.directory().join("secret");
     let key = "5a".repeat(32);
-    std::fs::write(&secret, format!("{key}\n")).unwrap();
+    write_private(&secret, format!("{key}\n").as_bytes());
     let output = command(&place, &["config"])
         .env("LIFEOPS_DATABASE_URL", "postgres://life:hunter2@db.example.org/life")
         .env("LIFEOPS_MASTER_KEY_FILE", &secret)

@@ -129,6 +129,15 @@ both_engines! {
         assert_eq!(views.iter().filter(|row| row.bool("deleted").unwrap()).count(), 1);
         assert_eq!(views.iter().filter(|row| row.text("visibility").unwrap() == "private").count(), 4);
 
+        // Its papers are there, open, and have their small pictures.
+        let papers = sql("select media_type, standing from attachment").all(&app.db).await.unwrap();
+        let (there, away): (Vec<_>, Vec<_>) = papers.iter().partition(|row| row.text("standing").unwrap() == "present");
+        assert!(there.len() >= 8 && away.len() >= 2, "{} and {}", there.len(), away.len());
+        let types = counted(there.iter().map(|row| row.text("media_type").unwrap()).collect::<Vec<_>>().iter().map(String::as_str));
+        for known in ["application/pdf", "image/jpeg", "image/png", "image/webp", "text/plain"] {
+            assert!(types.contains_key(known), "{types:?}");
+        }
+
         audit(&app).await;
         let household = sql("select id from household").one(&app.db).await.unwrap().uuid("id").unwrap();
         let before = projections(&app, household).await;

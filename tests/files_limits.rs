@@ -223,9 +223,9 @@ both_engines! {
                         }
                         std::thread::spawn(move || {
                             let mut buffer = [0; 65_536];
-                            while stream.read(&mut buffer).is_ok_and(|read| read > 0) {
-                                let _ = stream.write_all(b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-                                return;
+                            if stream.read(&mut buffer).is_ok_and(|read| read > 0) {
+                                let answer = b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+                                let _ = stream.write_all(answer);
                             }
                         });
                     }

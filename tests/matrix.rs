@@ -6,12 +6,14 @@ use lifeops::web::routes::{self, Route};
 use reqwest::Method;
 use uuid::Uuid;
 
+use crate::files;
 use crate::support::{FORM, Home, Page, Visitor, audit, count_events, encode};
 
-/// Words of Ana's private record that nobody else may ever read.
-const SECRETS: &[&str] = &["Zylophone", "Quaggacategory", "quokkatag", "Vexillology", "Umbrellafact"];
+/// Words of Ana's private record and of its file that nobody else may ever read.
+const SECRETS: &[&str] =
+    &["Zylophone", "Quaggacategory", "quokkatag", "Vexillology", "Umbrellafact", "Jabberwockfile", "Gryphoncontent"];
 
-/// A private record of Ana's and one of the household, each with a note.
+/// A private record of Ana's and one of the household, each with a note and a file.
 struct Scene {
     home: Home,
     private: Things,
@@ -23,6 +25,8 @@ struct Things {
     record: String,
     /// The note's event.
     event: String,
+    /// The file.
+    attachment: String,
 }
 
 impl Scene {
@@ -44,6 +48,8 @@ impl Scene {
         home.note(&home.ana, &secret, SECRETS[3]).await;
         let shared = home.create(&home.ana, "Lawnmower", &[("visibility", "household")]).await;
         home.note(&home.ana, &shared, "Blade sharpened").await;
+        files::add(&home.ana, &secret, &format!("{}.txt", SECRETS[5]), SECRETS[6]).await;
+        files::add(&home.ana, &shared, "Manual of the mower.txt", "Keep the blade dry.").await;
         let private = Things::of(&home, secret).await;
         let shared = Things::of(&home, shared).await;
         Self { home, private, shared }
@@ -62,7 +68,19 @@ impl Things {
             .one(&home.server.app.db)
             .await
             .unwrap();
-        Self { record: id.to_string(), event: row.uuid("event_id").unwrap().to_string() }
+        let file =
+            sql("select id from attachment where record_id = $1").bind(id).one(&home.server.app.db).await.unwrap();
+        Self {
+            record: id.to_string(),
+            event: row.uuid("event_id").unwrap().to_string(),
+            attachment: file.uuid("id").unwrap().to_string(),
+        }
+    }
+
+    /// What there never was.
+    fn unknown() -> Self {
+        let new = || Uuid::now_v7().to_string();
+        Self { record: new(), event: new(), attachment: new() }
     }
 
     /// A route's path with this record's identities in it.
@@ -73,10 +91,11 @@ impl Things {
             path.push_str(match part {
                 "{id}" | "{record}" => &self.record,
                 "{event}" | "{note}" => &self.event,
+                "{attachment}" => &self.attachment,
                 "{member}" | "{invitation}" => &self.record, // nobody's: tests/people.rs knows real ones
                 "{token}" => "nothing",
                 "{key}" | "{field}" => "title",
-                "{file}" | "{name}" | "{*path}" => "nothing",
+                "{file}" | "{name}" | "{file_name}" | "{*path}" => "nothing",
                 other if other.starts_with('{') => panic!("{}: teach this test what {other} is", route.path),
                 other => other,
             });
@@ -85,9 +104,9 @@ impl Things {
     }
 }
 
-/// Whether a route leads to one record.
+/// Whether a route leads to one record, or to a file of one.
 fn is_of_a_record(route: &Route) -> bool {
-    route.path.starts_with("/records/{")
+    ["/records/{", "/attachments/{", "/thumbnails/{"].iter().any(|start| route.path.starts_with(start))
 }
 
 /// A body that every form would take, so that a refusal is about who asks and not about what is said.
@@ -116,9 +135,22 @@ fn body() -> Vec<(String, String)> {
     .to_vec()
 }
 
+/// The same body as a form that can bring a file sends it, and a file.
+fn parts() -> Vec<u8> {
+    let mut parts = String::new();
+    for (name, value) in body() {
+        parts += &format!("--edge\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+    }
+    parts += "--edge\r\nContent-Disposition: form-data; name=\"files\"; filename=\"mine.txt\"\r\n\r\nI was here\r\n--edge--\r\n";
+    parts.into_bytes()
+}
+
 async fn knock(visitor: &Visitor, method: &str, path: &str) -> Page {
     let method: Method = method.parse().unwrap();
     let sends = method == Method::POST || method == Method::PUT || method == Method::PATCH;
+    if sends && ["/attachments", "/replace", "/notes"].iter().any(|end| path.ends_with(end)) {
+        return visitor.ask(method, path, Some("multipart/form-data; boundary=edge"), parts()).await;
+    }
     let body = if sends { encode(&body()).into_bytes() } else { Vec::new() };
     visitor.ask(method, path, sends.then_some(FORM), body).await
 }
@@ -129,7 +161,7 @@ both_engines! {
     async fn another_members_private_record_is_not_found_on_any_route(engine: Engine) {
         let scene = Scene::set(engine).await;
         let before = scene.events().await;
-        let unknown = Things { record: Uuid::now_v7().to_string(), event: Uuid::now_v7().to_string() };
+        let unknown = Things::unknown();
         let people = [("an editor", &scene.home.ben), ("a viewer", &scene.home.mila), ("a stranger", &scene.home.cleo)];
         let mut tried = 0;
         for route in routes::table().iter().filter(|route| is_of_a_record(route)) {
@@ -166,15 +198,21 @@ both_engines! {
             let path = scene.shared.path(route);
             let page = knock(&scene.home.cleo, route.method, &path).await;
             assert_eq!(page.status, 404, "{} {path}: {}", route.method, page.text());
-            assert!(!page.body.contains("Lawnmower"), "{path}");
+            assert!(!page.body.contains("Lawnmower") && !page.body.contains("the blade dry"), "{path}");
         }
-        // The household's event under a record of the stranger's own: still not found.
+        // The household's event and file under a record of the stranger's own: still not found.
         let own = scene.home.create(&scene.home.cleo, "Own", &[]).await;
-        let own = Things { record: own.rsplit('/').next().unwrap().to_owned(), event: scene.shared.event.clone() };
-        for route in routes::table().iter().filter(|r| r.path.contains("{event}") || r.path.contains("{note}")) {
+        let own = Things {
+            record: own.rsplit('/').next().unwrap().to_owned(),
+            event: scene.shared.event.clone(),
+            attachment: scene.shared.attachment.clone(),
+        };
+        let lent = ["{event}", "{note}", "{attachment}"];
+        for route in routes::table().iter().filter(|r| lent.iter().any(|part| r.path.contains(part))) {
             let page = knock(&scene.home.cleo, route.method, &own.path(route)).await;
             assert!(matches!(page.status, 404 | 422), "{} {}: {}", route.method, route.path, page.text());
-            assert!(!page.body.contains("Blade sharpened"), "{}", route.path);
+            assert!(!page.body.contains("Blade sharpened") && !page.body.contains("the blade dry"), "{}", route.path);
+            assert!(!page.body.contains("Manual of the mower"), "{}", route.path);
         }
         assert_eq!(scene.events().await, before + 1, "only the stranger's own record was written");
         audit(&scene.home.server.app).await;

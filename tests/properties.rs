@@ -497,7 +497,7 @@ fn naive(events: &[RawEvent]) -> Known {
         };
         let last = |key: &str| {
             let changes = later().filter(|other| other.kind == "attachment_changed" && about(other));
-            let changed = changes.filter_map(|other| other.payload[key].as_str()).last();
+            let changed = changes.filter_map(|other| other.payload[key].as_str()).next_back();
             changed.or(event.payload[key].as_str()).unwrap_or("-").to_owned()
         };
         known.files.insert(id.to_owned(), format!("{standing} {} {}", last("label"), last("file_name")));

@@ -182,7 +182,7 @@ async fn of_many_first_starts_at_once_one_makes_the_key() {
     assert_eq!(left, 1, "no drafts are left");
 }
 
-fn write_private(path: &std::path::Path, bytes: &[u8]) {
+pub fn write_private(path: &std::path::Path, bytes: &[u8]) {
     use std::os::unix::fs::PermissionsExt;
     std::fs::write(path, bytes).unwrap();
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();

@@ -30,8 +30,7 @@ fn files(folder: &str, ending: &str) -> Vec<(String, String)> {
         .filter(|path| path.to_string_lossy().ends_with(ending))
         .map(|path| {
             let name = path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
-            let text = std::fs::read_to_string(&path).unwrap();
-            (name, text)
+            (name, String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned())
         })
         .collect();
     assert!(!texts.is_empty(), "there is no {ending} below {folder}");

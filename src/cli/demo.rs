@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use lifeops::app::{App, Clock};
-use lifeops::config::{Database, Effective, Settings, Source};
+use lifeops::config::{BlobPlace, Database, Effective, Settings, Source};
 use lifeops::keys;
 use lifeops::passwords::Password;
 use lifeops::upkeep::demo::{self, Filled};
@@ -37,6 +37,9 @@ pub async fn run(args: Args, effective: &Effective) -> Outcome {
     if !named {
         // A database that is set for the installation itself (an image sets one) is not where a demo belongs.
         settings.database = Database::Sqlite(settings.data.join("lifeops.db"));
+    }
+    if !is_named(effective, "LIFEOPS_BLOBS") {
+        settings.blobs = BlobPlace::Directory(settings.data.join("blobs"));
     }
     match (named || is_named(effective, "LIFEOPS_DATA"), args.no_serve) {
         (true, true) => fill_and_end(settings, &password, &typed).await,
@@ -91,6 +94,7 @@ async fn serve_throw_away(mut settings: Settings, password: &Password, typed: &s
     let stop = serve::signals(move || remove(&gone))?;
     place.make()?;
     settings.database = Database::Sqlite(place.0.join("lifeops.db"));
+    settings.blobs = BlobPlace::Directory(place.0.join("blobs"));
     settings.data.clone_from(&place.0);
     // Its key goes with it too, and nobody needs a copy.
     settings.master_key = Some(keys::new_key()?);

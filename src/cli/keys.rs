@@ -71,11 +71,11 @@ async fn rotate(settings: Settings, new_key_file: Option<PathBuf>) -> Outcome {
         }
         let count = |n: u64, what: &str| counted(i64::try_from(n).unwrap_or(i64::MAX), what);
         say(&format!(
-            "The master key is {} now; it was {}. {} and {} were put under it. Servers that run learn of it by themselves \
+            "The master key is {} now; it was {}. {} of files and {} were put under it. Servers that run learn of it by themselves \
              within a minute.",
             changed.new_id,
             changed.old_id,
-            count(changed.files, "file\u{2019}s key"),
+            count(changed.files, "key"),
             count(changed.second_steps, "second step")
         ))?;
         match (&changed.kept, from_settings) {

@@ -113,7 +113,7 @@ fn names_of_files_are_harmless_and_keep_their_extension() {
     for (typed, kept) in [
         ("C:\\Users\\ana\\Rechnung.pdf", "Rechnung.pdf"),
         ("../../etc/passwd", "passwd"),
-        ("a\r\nb.txt", "a b.txt"),
+        ("a\r\nb.txt", "a  b.txt"),
         ("\u{202e}fdp.exe", "fdp.exe"),
         ("..", "file"),
         ("", "file"),

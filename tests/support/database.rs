@@ -152,10 +152,20 @@ async fn on_server(server: &str, text: String) {
     let patience = Instant::now() + Duration::from_secs(60);
     while let Err(error) = sql(text.clone()).run(&db).await {
         let in_use = format!("{error:?}").contains("is being accessed by other users");
-        assert!(in_use && Instant::now() < patience, "the private PostgreSQL does not obey: {error:?}");
+        if !in_use || Instant::now() >= patience {
+            panic!("the private PostgreSQL does not obey {text}: {error:?}\n{}", sessions(&db).await);
+        }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     db.close().await;
+}
+
+/// Who is connected to what, and since when, for whoever asks why a database is in use.
+async fn sessions(db: &Db) -> String {
+    let rows = sql("select concat_ws(' | ', datname, pid, backend_type, state, backend_start, state_change, left(query, 200)) as is
+                    from pg_stat_activity order by datname");
+    let rows = rows.all(db).await.unwrap_or_default();
+    rows.iter().map(|row| row.text("is").unwrap_or_default()).collect::<Vec<_>>().join("\n")
 }
 
 fn unused_name() -> String {

@@ -2,17 +2,21 @@
 
 use std::collections::HashMap;
 
-use super::script::{Change, Deed, Said, Scene};
+use bytes::Bytes;
+
+use super::script::{Change, Deed, Paper, Said, Scene};
 use crate::app::App;
-use crate::commands::{notes, records};
+use crate::commands::files::{self, NewFiles};
+use crate::commands::{notes, records, uploads};
 use crate::domain::access::Actor;
+use crate::domain::attachment::{Attachment, NewFile};
 use crate::domain::field::Field;
 use crate::domain::ids::{EventId, RecordId, SubmissionKey};
 use crate::domain::record::Record;
 use crate::domain::text::{Category, Description, FieldName, Title};
 use crate::domain::verbs::{EditRecord, NewRecord};
 use crate::error::{Error, Result};
-use crate::store::views;
+use crate::store::{attachments, views};
 
 /// The household as far as it has been played.
 pub(super) struct Player<'a> {
@@ -82,6 +86,24 @@ impl<'a> Player<'a> {
                 Deed::Undo(label, reason) => {
                     records::retract(&app, actor, key, record, named(label)?, reason.clone()).await?
                 }
+                Deed::File(paper, note, label, occurred) => {
+                    let note = note.as_ref().map(named).transpose()?;
+                    let new = NewFiles { files: vec![arrived(&app, actor, paper).await?], label: *label };
+                    files::add(&app, actor, key, record, note, new, *occurred).await?
+                }
+                Deed::Relabel(paper, label, name) => {
+                    let file = present(&app, actor, record, named(paper)?).await?;
+                    files::change(&app, actor, key, record, file.id, *label, name.clone()).await?
+                }
+                Deed::Replace(paper, by) => {
+                    let file = present(&app, actor, record, named(paper)?).await?;
+                    let by = arrived(&app, actor, by).await?;
+                    files::replace(&app, actor, key, record, file.id, by).await?
+                }
+                Deed::Remove(paper) => {
+                    let file = present(&app, actor, record, named(paper)?).await?;
+                    files::remove(&app, actor, key, record, file.id).await?
+                }
             }
         };
         let event = written.event.ok_or_else(|| Error::internal("this says what the record says already"))?;
@@ -90,6 +112,19 @@ impl<'a> Player<'a> {
         }
         Ok(())
     }
+}
+
+/// A paper, taken in as an upload is.
+async fn arrived(app: &App, actor: &Actor, paper: &Paper) -> Result<NewFile> {
+    let most = app.settings.file_limit;
+    let bytes = futures_util::stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(paper.bytes))]);
+    Ok(uploads::take(app, actor, paper.name.as_str(), most, bytes).await?)
+}
+
+/// The file that an entry added.
+async fn present(app: &App, actor: &Actor, record: RecordId, added: EventId) -> Result<Attachment> {
+    let (files, _) = attachments::of_record(&app.db, actor, record, None, 100).await?;
+    files.into_iter().find(|file| file.event == added).ok_or_else(|| Error::internal("the paper is not there any more"))
 }
 
 /// The form as somebody sends it who saw a record and changed some of it.

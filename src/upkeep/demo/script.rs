@@ -12,6 +12,10 @@
 //!     Serviced before the winter
 //! -9 10-03 Ana undoes service
 //!     It was the neighbours' boiler
+//! -9 10-04 Ana files; label Photo; to service; as plate  a paper; `to` puts it beneath a note
+//!     nameplate.jpg = Nameplate.jpg                      which one, and what it is called
+//! -9 10-05 Ana relabels plate; label Manual              also: replaces, removes
+//!     Plate.jpg
 //! ```
 //!
 //! `{-12}` in a text is the year twelve years before this one. Without a time of day an entry has one of its own, in the
@@ -22,10 +26,11 @@ use jiff::tz::TimeZone;
 
 use super::sentence;
 use crate::domain::access::Role;
+use crate::domain::attachment::Label;
 use crate::domain::field::Field;
 use crate::domain::instant::Instant;
 use crate::domain::person::{Email, Zone};
-use crate::domain::text::{Category, Description, FieldName, HouseholdName, MemberName, Reason, Tag, Title};
+use crate::domain::text::{Category, Description, FieldName, FileName, HouseholdName, MemberName, Reason, Tag, Title};
 use crate::domain::verbs::{Meaning, NewNote, NewRecord};
 use crate::domain::when::Occurred;
 
@@ -43,6 +48,19 @@ const FILES: &[(&str, &str)] = &[
     ("school.txt", include_str!("story/school.txt")),
     ("animals.txt", include_str!("story/animals.txt")),
     ("treasures.txt", include_str!("story/treasures.txt")),
+];
+
+/// The papers that the story mentions, by what they are called here.
+pub(super) const PAPERS: &[(&str, &[u8])] = &[
+    ("bicycle.webp", include_bytes!("papers/bicycle.webp")),
+    ("house.webp", include_bytes!("papers/house.webp")),
+    ("lease.pdf", include_bytes!("papers/lease.pdf")),
+    ("moving-in.txt", include_bytes!("papers/moving-in.txt")),
+    ("mustard.jpg", include_bytes!("papers/mustard.jpg")),
+    ("nameplate.jpg", include_bytes!("papers/nameplate.jpg")),
+    ("passport.jpg", include_bytes!("papers/passport.jpg")),
+    ("policy.pdf", include_bytes!("papers/policy.pdf")),
+    ("receipt.png", include_bytes!("papers/receipt.png")),
 ];
 
 /// A whole story, dated for one year, in the order in which it was entered.
@@ -111,6 +129,23 @@ pub(super) enum Deed {
     HandOver(String),
     /// An earlier entry does not hold.
     Undo(String, Option<Reason>),
+    /// A paper is put with it, perhaps beneath a note.
+    File(Paper, Option<String>, Option<Label>, Occurred),
+    /// A paper has another label or name.
+    Relabel(String, Option<Label>, FileName),
+    /// Another paper takes the place of one.
+    Replace(String, Paper),
+    /// A paper is taken off.
+    Remove(String),
+}
+
+/// A paper: its name, and its bytes.
+#[derive(Clone, Debug)]
+pub(super) struct Paper {
+    /// What it is called on the record.
+    pub(super) name: FileName,
+    /// What is in it.
+    pub(super) bytes: &'static [u8],
 }
 
 /// What an edit changes in the form.
@@ -346,6 +381,18 @@ mod tests {
     }
 
     #[test]
+    fn every_paper_is_in_the_story() {
+        let script = Script::read(2027).unwrap();
+        for (name, bytes) in PAPERS {
+            let told = script.scenes.iter().any(|scene| match &scene.deed {
+                Deed::File(paper, ..) | Deed::Replace(_, paper) => paper.bytes == *bytes,
+                _ => false,
+            });
+            assert!(told, "{name}");
+        }
+    }
+
+    #[test]
     fn a_mistake_is_named_with_its_line() {
         let read = |text: &'static str| {
             let mut reading = Reading { year: 2027, household: None, members: Vec::new(), scenes: Vec::new() };
@@ -376,6 +423,8 @@ mod tests {
             ("# a\n-1 03-14 Ana notes\n", "story.txt:2: Write what happened"),
             ("# a\n-1 03-14 Ana notes\n    In {soon}\n", "story.txt:2: “soon” is no distance in years"),
             ("# a\n-1 03-14 Ana notes\n    A\n-1 03-13 Ana notes\n    B\n", "story.txt:4: this was entered before"),
+            ("# a\n-1 03-14 Ana files\n    no.pdf\n", "story.txt:2: there is no paper no.pdf"),
+            ("# a\n-1 03-14 Ana files; label Cat\n    lease.pdf\n", "story.txt:2: “Cat” is no label"),
             ("# a\n-1 03-14 Ana hands Ben\n", "story.txt:2: Ben is no member"),
             ("# a\n# a\n-1 03-14 Ana shares\n    now\n", "story.txt:3: nothing belongs below this"),
         ] {

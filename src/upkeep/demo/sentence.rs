@@ -2,12 +2,13 @@
 
 use jiff::civil::{Date, DateTime, Time};
 
-use super::script::{Change, Deed, Said};
+use super::script::{Change, Deed, PAPERS, Paper, Said};
 use crate::domain::Refusal;
 use crate::domain::access::Visibility;
+use crate::domain::attachment::Label;
 use crate::domain::field::{Field, FieldType, FieldValue};
 use crate::domain::money::{Amount, Decimal, Reading};
-use crate::domain::text::{Category, Description, FieldName, NoteText, Reason, Tag, Title, Unit, parse_tags};
+use crate::domain::text::{Category, Description, FieldName, FileName, NoteText, Reason, Tag, Title, Unit, parse_tags};
 use crate::domain::verbs::{Meaning, NewNote, NewRecord};
 use crate::domain::when::Occurred;
 
@@ -29,6 +30,10 @@ pub(super) struct Head<'a> {
     reading: Option<Reading>,
     /// Its own name.
     pub(super) label: Option<&'a str>,
+    /// What a paper is.
+    what: Option<Label>,
+    /// The note that a paper belongs to.
+    to: Option<&'a str>,
     meanwhile: bool,
 }
 
@@ -61,6 +66,8 @@ impl<'a> Head<'a> {
             cost: None,
             reading: None,
             label: None,
+            what: None,
+            to: None,
             meanwhile: false,
         };
         for clause in parts {
@@ -69,6 +76,11 @@ impl<'a> Head<'a> {
                 Some(("cost", amount)) => head.cost = Some(Amount::parse_whole(amount).map_err(said)?),
                 Some(("reading", reading)) => head.reading = Some(read_reading(reading)?),
                 Some(("as", label)) => head.label = Some(label),
+                Some(("to", note)) => head.to = Some(note),
+                Some(("label", what)) => {
+                    let known = Label::ALL.into_iter().find(|label| label.words() == what);
+                    head.what = Some(known.ok_or_else(|| format!("“{what}” is no label"))?);
+                }
                 None if clause == "meanwhile" => head.meanwhile = true,
                 _ => return Err(format!("the clause “{clause}” is not understood")),
             }
@@ -109,7 +121,7 @@ pub(super) fn deed(head: &Head<'_>, body: &[String], now: DateTime) -> Result<De
         Ok(Deed::Change(Change { said, meaning, occurred, meanwhile: head.meanwhile }))
     };
     let nothing_below = |deed| if body.is_empty() { Ok(deed) } else { Err("nothing belongs below this".to_owned()) };
-    let takes_object = matches!(head.verb, "rewords" | "undoes" | "hands");
+    let takes_object = matches!(head.verb, "rewords" | "undoes" | "hands" | "relabels" | "replaces" | "removes");
     if let Some(object) = head.object.filter(|_| !takes_object) {
         return Err(format!("“{object}” is not understood"));
     }
@@ -125,8 +137,20 @@ pub(super) fn deed(head: &Head<'_>, body: &[String], now: DateTime) -> Result<De
         "unshares" => nothing_below(Deed::Unshare),
         "hands" => nothing_below(Deed::HandOver(object()?)),
         "undoes" => Ok(Deed::Undo(object()?, reason()?)),
+        "files" => Ok(Deed::File(paper(&text)?, head.to.map(str::to_owned), head.what, occurred)),
+        "relabels" => Ok(Deed::Relabel(object()?, head.what, FileName::of(&text))),
+        "replaces" => Ok(Deed::Replace(object()?, paper(&text)?)),
+        "removes" => nothing_below(Deed::Remove(object()?)),
         verb => Err(format!("“{verb}” is nothing that a member does")),
     }
+}
+
+/// `lease.pdf`, or `lease.pdf = Lease.pdf`: which paper, and what it is called.
+fn paper(line: &str) -> Result<Paper, String> {
+    let (which, name) = line.split_once(" = ").unwrap_or((line, line));
+    let (_, bytes) =
+        PAPERS.iter().find(|(known, _)| *known == which).ok_or_else(|| format!("there is no paper {which}"))?;
+    Ok(Paper { name: FileName::of(name), bytes })
 }
 
 fn begin(body: &[String], occurred: Occurred, now: DateTime) -> Result<NewRecord, String> {
