@@ -82,6 +82,16 @@ all_stores! {
         assert_eq!(page.headings().iter().filter(|(_, words)| words.starts_with("Anode rod changed")).count(), 1);
         let page = add(&home.ana, &record, "notes.txt", "left valve: turn twice").await;
         assert!(page.says("Water heater has its new files"));
+        // With a few words they are a note, and the file belongs to it.
+        let form = home.ana.open(&format!("{record}/attachments")).await.form("Add files").fill("text", "The maker wrote");
+        let refused = home.ana.press(&form, "Add files").await.expect(422);
+        let form = refused.form("Add files");
+        assert!(refused.says("Choose a file") && form.value("text") == "The maker wrote");
+        let events = count_events(&home.server.app.db).await;
+        let page = home.ana.submit(&form.choose("files", "letter.txt", "Dear Ana"), "Add files").await;
+        assert_eq!(count_events(&home.server.app.db).await, events + 2);
+        assert_eq!(page.headings().iter().filter(|(_, words)| words.contains("The maker wrote")).count(), 1);
+        assert!(!page.headings().iter().any(|(_, words)| words.contains("letter.txt")), "it stands with the note");
         // Photos are a gallery with words for those who do not see it; the others a list with type and size.
         assert_eq!(page.attributes("img", "alt"), ["Photo: front.png", "Photo: plate.png"]);
         assert!(page.says("Receipt: Rechnung März.pdf") && page.says("PDF, ") && page.says("Text, 22\u{a0}bytes"));

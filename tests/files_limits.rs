@@ -87,6 +87,52 @@ all_stores! {
     }
 }
 
+all_stores! {
+    /// A line that stays open, and brings a byte now and then: less than any telephone.
+    async fn an_upload_that_drips_is_given_up(engine: Engine, store: Store) {
+        let home = Home::start_in(engine, store, |_| ()).await;
+        let record = home.create(&home.ana, "Boiler", &[]).await;
+        let before = count_events(&home.server.app.db).await;
+        let (visitor, path) = (home.ana.clone(), format!("{record}/notes"));
+        let dripping = tokio::task::spawn_blocking(move || {
+            let host = visitor.base().trim_start_matches("http://").to_owned();
+            let mut line = TcpStream::connect(&host).unwrap();
+            let text = "--b\r\nContent-Disposition: form-data; name=\"text\"\r\n\r\nServiced by Meier\r\n";
+            let file = "--b\r\nContent-Disposition: form-data; name=\"files\"; filename=\"a.bin\"\r\n\r\n";
+            let request = format!(
+                "POST {path} HTTP/1.1\r\nhost: {host}\r\ncookie: {}\r\ncontent-type: multipart/form-data; boundary=b\r\n\
+                 content-length: 9000000\r\n\r\n{text}{file}{}",
+                visitor.cookie_header(),
+                "x".repeat(400_000)
+            );
+            line.write_all(request.as_bytes()).unwrap();
+            line.set_read_timeout(Some(std::time::Duration::from_millis(500))).unwrap();
+            let (mut answer, mut some) = (Vec::new(), [0; 65_536]);
+            for _ in 0..240 {
+                match line.read(&mut some) {
+                    Ok(0) => break,
+                    Ok(count) => answer.extend_from_slice(&some[..count]),
+                    Err(wait) if wait.kind() == std::io::ErrorKind::WouldBlock => drop(line.write_all(b"x")),
+                    Err(_) => break,
+                }
+            }
+            String::from_utf8_lossy(&answer).into_owned()
+        });
+        let answer = dripping.await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 4"), "{}", answer.lines().next().unwrap_or("nothing"));
+        assert!(answer.contains("arrived too slowly") && answer.contains("Serviced by Meier"), "{answer}");
+        nothing_is_left(&home);
+        let gone = async || rows(&home, "upload").await == 0;
+        for _ in 0..100 {
+            if gone().await {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        assert!(gone().await && count_events(&home.server.app.db).await == before);
+    }
+}
+
 both_engines! {
     async fn broken_and_hostile_forms_leave_nothing(engine: Engine) {
         let home = Home::start(engine).await;

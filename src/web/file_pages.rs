@@ -5,13 +5,13 @@ use axum::extract::State;
 use axum::response::Response;
 
 use crate::app::App;
-use crate::commands::files as commands;
+use crate::commands::{files as commands, notes};
 use crate::domain::Refusal;
 use crate::domain::attachment::{Attachment, Label, Standing};
 use crate::domain::ids::{AttachmentId, EventId, RecordId, SubmissionKey};
 use crate::domain::media::is_shown_inline;
 use crate::domain::text::{FileName, NoteText};
-use crate::domain::verbs::Wording;
+use crate::domain::verbs::{NewNote, Wording};
 use crate::domain::when::Occurred;
 use crate::error::Error;
 use crate::store::attachments::{self, PAGE};
@@ -64,15 +64,24 @@ pub async fn add(
     let mut errors = received.errors();
     let new = received.new_files(&mut errors);
     let occurred = occurred_at(&received.form, moments::now(&app, &me.actor), &mut errors, "files-on", "files-at");
+    let words = errors.take("files-words", received.form.get("text").parse_some(NoteText::parse));
     if received.files.is_empty() {
         errors.add("files", "Choose a file");
     }
     let key = errors.key(&received.form);
     let form = AddForm { key, ..AddForm::typed(&app, &received) };
-    let (Some(new), Some(occurred), true) = (new, occurred, errors.is_empty()) else {
+    let (Some(new), Some(words), Some(occurred), true) = (new, words, occurred, errors.is_empty()) else {
         return show_all(&app, &me, &view, None, form, errors).await;
     };
-    match commands::add(&app, &me.actor, key, id, form.note, new, occurred).await {
+    let added = match words.filter(|_| form.note.is_none()) {
+        // Words that come with files are a note, and the files belong to it.
+        Some(text) => {
+            let note = NewNote { text, occurred, amount: None, reading: None };
+            notes::add_with_files(&app, &me.actor, key, id, note, new).await
+        }
+        None => commands::add(&app, &me.actor, key, id, form.note, new, occurred).await,
+    };
+    match added {
         Ok(added) => Ok(see_other(&match added.event {
             Some(event) => format!("/records/{id}?new={event}&done=files"),
             None => format!("/records/{id}"),
@@ -378,6 +387,8 @@ struct AddForm {
     files: FilesView,
     occurred: String,
     time: String,
+    /// A few words about them: a note of their own.
+    words: String,
 }
 
 impl AddForm {
@@ -400,6 +411,7 @@ impl AddForm {
             files: FilesView { required: true, ..received.view(app) },
             occurred: form.text("occurred"),
             time: form.text("occurred_time"),
+            words: form.text("text"),
         }
     }
 }

@@ -94,7 +94,7 @@ pub(super) fn tell(record: RecordId, entry: &HistoryEntry, people: &People, ev: 
             ev.files = vec![file];
             match (&entry.instead_of, added.note) {
                 (Some(old), _) => {
-                    ev.metas.push(format!("It takes the place of {}, which stays readable:", old.file_name));
+                    ev.metas.push(format!("It takes the place of {}, which stays readable.", old.file_name));
                     ev.files.push(FileView::of(record, old));
                 }
                 (None, Some(_)) => ev.metas.push("It belongs to a note.".to_owned()),
