@@ -1,11 +1,12 @@
 //! The load: clients that each keep one connection open and ask again as soon as they were answered.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Bytes;
+use hyper::body::{Body, Bytes};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::{CONTENT_TYPE, COOKIE, HOST, LOCATION, SET_COOKIE};
 use hyper::{Method, Request, StatusCode};
@@ -77,7 +78,11 @@ impl Answer {
     }
 }
 
-async fn connect(address: SocketAddr) -> Outcome<SendRequest<Full<Bytes>>> {
+/// Opens a connection that is kept until its sender is dropped.
+pub async fn connect<B>(address: SocketAddr) -> Outcome<SendRequest<B>>
+where
+    B: Body<Data = Bytes, Error = Infallible> + Send + 'static,
+{
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let (sender, connection) = handshake(TokioIo::new(stream)).await?;

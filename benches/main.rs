@@ -4,7 +4,9 @@
 
 mod appends;
 mod bare;
+mod bare_files;
 mod copy;
+mod files;
 mod load;
 mod pages;
 mod place;
@@ -55,11 +57,15 @@ struct Arguments {
     #[arg(long, value_delimiter = ',', default_value = "1,8,32")]
     writers: Vec<usize>,
     /// Only some parts
-    #[arg(long, value_delimiter = ',', value_enum, default_value = "pages,appends,start")]
+    #[arg(long, value_delimiter = ',', value_enum, default_value = "pages,appends,start,files")]
     only: Vec<Measure>,
     /// Only these pages: list, record, story, timeline
     #[arg(long, value_delimiter = ',')]
     pages: Vec<String>,
+    /// How large a file is that goes in and out, in MiB; by default 1024 with `--only files`, and 64 beside the other parts
+    /// or with --quick
+    #[arg(long)]
+    file_size: Option<u64>,
     /// Makes the seeded installations and measures nothing
     #[arg(long)]
     seed_only: bool,
@@ -82,6 +88,9 @@ enum Part {
     /// The bare server, as a process of its own
     #[command(hide = true)]
     Bare(bare::Arguments),
+    /// The bare server of files, as a process of its own
+    #[command(hide = true)]
+    BareFiles(bare_files::Arguments),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -99,6 +108,8 @@ enum Measure {
     Appends,
     /// Cold start, memory and size
     Start,
+    /// Files in and out, on SQLite and a directory
+    Files,
 }
 
 /// How a run is done, the same for all of its parts.
@@ -110,6 +121,8 @@ struct Plan {
     pub writers: Vec<usize>,
     pub pages: Vec<String>,
     pub program: PathBuf,
+    /// In bytes.
+    pub file_size: u64,
 }
 
 fn say(words: &str) {
@@ -129,9 +142,17 @@ fn main() -> std::process::ExitCode {
 }
 
 async fn run(mut arguments: Arguments) -> Outcome<()> {
-    if let Some(Part::Bare(bare)) = arguments.part {
-        return bare::serve(bare).await;
+    match arguments.part {
+        Some(Part::Bare(bare)) => return bare::serve(bare).await,
+        Some(Part::BareFiles(bare)) => return bare_files::serve(bare).await,
+        None => {}
     }
+    let only_files = arguments.only == [Measure::Files];
+    if only_files {
+        // Neither the engine nor the household's size has to do with a file's bytes.
+        (arguments.engine, arguments.sizes) = (Choice::Sqlite, vec![10_000]);
+    }
+    let file_size = arguments.file_size.unwrap_or(if only_files && !arguments.quick { 1024 } else { 64 });
     if arguments.quick {
         (arguments.sizes, arguments.rounds, arguments.seconds) = (vec![10_000], 3, 1.0);
         (arguments.connections, arguments.writers) = (vec![8], vec![1, 8]);
@@ -141,6 +162,9 @@ async fn run(mut arguments: Arguments) -> Outcome<()> {
         Choice::Postgres => vec![Engine::Postgres],
         Choice::Both => vec![Engine::Sqlite, Engine::Postgres],
     };
+    if arguments.only.contains(&Measure::Files) && !engines.contains(&Engine::Sqlite) {
+        say("files are measured on SQLite, and left out here: their bytes never go near the database");
+    }
     std::fs::create_dir_all(&arguments.folder)?;
     let plan = Plan {
         rounds: arguments.rounds,
@@ -149,6 +173,7 @@ async fn run(mut arguments: Arguments) -> Outcome<()> {
         writers: arguments.writers.clone(),
         pages: arguments.pages.clone(),
         program: arguments.program.clone(),
+        file_size: file_size << 20,
     };
     let work = arguments.folder.join(format!("work-{}", std::process::id()));
     std::fs::create_dir_all(&work)?;
@@ -182,6 +207,10 @@ async fn measure(arguments: &Arguments, plan: &Plan, engines: &[Engine], work: &
             if arguments.only.contains(&Measure::Appends) {
                 let yardstick = Place::copy(engine, &seed, work, "bare").await?;
                 appends::measure(plan, &place, &yardstick, size, &mut report, &mut growth).await?;
+            }
+            let first = engine == Engine::Sqlite && arguments.sizes.first() == Some(&size);
+            if arguments.only.contains(&Measure::Files) && first {
+                files::measure(plan, &place, &mut report).await?;
             }
         }
     }

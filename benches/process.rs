@@ -24,8 +24,14 @@ pub struct Running {
 
 /// The program on a place.
 pub async fn program(program: &Path, place: &Place, first: &Ask) -> Outcome<Running> {
+    program_with(program, place, first, &[]).await
+}
+
+/// The program on a place, with more settings.
+pub async fn program_with(program: &Path, place: &Place, first: &Ask, settings: &[(&str, String)]) -> Outcome<Running> {
     let address = free()?;
     let mut command = Command::new(program);
+    command.envs(settings.iter().map(|(name, value)| (*name, value)));
     command.arg("serve").env("LIFEOPS_DATA", &place.directory).env("LIFEOPS_LISTEN", address.to_string());
     if let Some(url) = &place.url {
         command.env("LIFEOPS_DATABASE_URL", url);
@@ -44,6 +50,14 @@ pub async fn bare(place: &Place, first: &Ask) -> Outcome<Running> {
     };
     command.arg("--statements").arg(place.directory.join("statements.json"));
     start(command, address, place, "bare.log", first).await
+}
+
+/// The bare server of files, in a folder of the place.
+pub async fn bare_files(place: &Place, folder: &Path, first: &Ask) -> Outcome<Running> {
+    let address = free()?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("bare-files").arg("--listen").arg(address.to_string()).arg("--folder").arg(folder);
+    start(command, address, place, "bare-files.log", first).await
 }
 
 fn free() -> Outcome<SocketAddr> {
@@ -116,6 +130,11 @@ fn times(pid: u32) -> Option<Times> {
         own: (number(11) + number(12)) * TICK,
         reaped: (number(13) + number(14)) * TICK,
     })
+}
+
+/// Processor time that this process itself has used so far, in microseconds.
+pub fn own_cpu() -> u64 {
+    times(std::process::id()).map_or(0, |times| times.own)
 }
 
 /// A process with its children, those that ended included.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant as Stopwatch};
 use jiff::Timestamp;
 use lifeops::app::{App, Clock};
 use lifeops::commands::accounts::{self, NewHousehold, NewMember};
-use lifeops::config::{Database, LogFormat, Registration, Settings};
+use lifeops::config::{BlobPlace, Database, LogFormat, Registration, Settings};
 use lifeops::domain::access::{Role, Via, Visibility};
 use lifeops::domain::event::{
     EventRetracted, NoteAdded, NoteCorrected, Payload, RecordCreated, RecordDeleted, RecordRestored, RecordShared,
@@ -123,6 +123,10 @@ pub fn settings(data: &Path, database: Database) -> Settings {
         database,
         database_connections: 10,
         master_key: None,
+        blobs: BlobPlace::Directory(data.join("blobs")),
+        file_limit: 2_000_000_000,
+        form_limit: 4_000_000_000,
+        quota: None,
         registration: Registration::Closed,
         trusted_proxies: Vec::new(),
         session_idle: Duration::from_secs(30 * 86_400),
@@ -420,7 +424,7 @@ impl<'a> Maker<'a> {
         let actor = if private || record.version == 0 { record.owner } else { self.dice.pick(&writing.members) };
         let origin =
             Origin { household: writing.household, actor: Some(actor), via: Via::Page, via_ref: None, batch: None };
-        let drafts = vec![(occurred, payload)];
+        let drafts = vec![(occurred, payload).into()];
         let events = ledger::append(tx, hold, now, &origin, record.id, record.version, drafts).await?;
         for event in &events {
             writing.projector.apply(tx, event).await?;

@@ -14,6 +14,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::config::{Secret, Settings};
 use crate::domain::chain::hex;
+use crate::domain::instant::Instant;
 use crate::error::{Error, Result};
 use crate::store::db::{Db, Tx};
 use crate::store::installation::{self, KeyChange};
@@ -170,6 +171,18 @@ pub async fn check(keys: &Keyring, db: &Db) -> Result<()> {
         "The master key is not the one that this database was begun with. Put the right one into LIFEOPS_MASTER_KEY or \
          into master.key in the data directory. Nothing was changed.",
     ))
+}
+
+/// How long a change of the master key is remembered after it was done, in seconds: by then every server knows of it.
+const REMEMBERED: i64 = 10 * 60;
+
+/// Forgets a change that was done long enough ago, and with it the two keys that were sealed for each other.
+///
+/// # Errors
+/// If the database refuses.
+pub async fn forget_change(db: &Db, now: Instant) -> Result<()> {
+    installation::forget_key_change(db, now.plus_seconds(-REMEMBERED)).await?;
+    Ok(())
 }
 
 /// Learns of a change of the master key that is under way, or was made a moment ago: each of the two keys is kept sealed

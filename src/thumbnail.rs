@@ -46,6 +46,9 @@ const NOTES: u64 = 8 << 20;
 /// As many blocks of 64 pixels are read from a JPEG, each as often as the file goes over it.
 const BLOCKS: u64 = 60_000_000;
 
+/// How many markers a JPEG may have: photos have some dozens, and metadata of some megabytes looks like thousands.
+const MARKERS: u64 = 100_000;
+
 /// A small picture of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Thumbnail {
@@ -353,12 +356,13 @@ impl Frame {
 struct Passes<'a> {
     bytes: Chain<&'a [u8], &'static [u8]>,
     left: u64,
+    markers: u64,
     last: u8,
 }
 
 impl<'a> Passes<'a> {
     fn new(bytes: &'a [u8], left: u64) -> Self {
-        Self { bytes: bytes.chain(&[0xff, 0xd9]), left, last: 0 }
+        Self { bytes: bytes.chain(&[0xff, 0xd9]), left, markers: MARKERS, last: 0 }
     }
 }
 
@@ -368,6 +372,10 @@ impl Read for Passes<'_> {
         for byte in &into[..length] {
             if (self.last, *byte) == (0xff, 0xda) {
                 self.left = self.left.checked_sub(1).ok_or_else(|| io::Error::other("too many passes"))?;
+            }
+            // Tables, headers, passes; neither stuffing nor the marks at which a decoder may begin again.
+            if self.last == 0xff && matches!(byte, 0xc0..=0xcf | 0xd8..=0xfe) {
+                self.markers = self.markers.checked_sub(1).ok_or_else(|| io::Error::other("too many segments"))?;
             }
             self.last = *byte;
         }

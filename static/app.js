@@ -10,9 +10,9 @@ document.addEventListener("htmx:error", function () {
 
 // A form that brings files is sent by the browser itself, which shows how far it is and waits as long as it takes.
 document.addEventListener("submit", function (event) {
-  var inputs = event.target.querySelectorAll("input[type=file]");
+  var inputs = event.target.querySelectorAll("input[type=file], input[name=kept]:checked");
   for (var n = 0; n < inputs.length; n++) {
-    if (inputs[n].files.length === 0) continue;
+    if (inputs[n].files && inputs[n].files.length === 0) continue;
     event.stopImmediatePropagation();
     document.getElementById("status").textContent = "Sending the files. The next page comes when they are there.";
     return;

@@ -173,6 +173,16 @@ both_engines! {
         let page = home.ana.press(&page.form(words::NEW), words::NEW).await.expect(422);
         let form = page.form(words::NEW).fill("title", "House");
         assert!(home.ana.submit(&form, words::NEW).await.says("plan.pdf"));
+        // Whoever sends such a form once more, because the answer got lost, gets the answer.
+        let events = count_events(&home.server.app.db).await;
+        for (page, button) in [(format!("{record}/attachments"), "Add files"), (record.clone(), words::NOTE)] {
+            let form = home.ana.open(&page).await.form(button).fill("occurred", "soon").choose("files", "late.txt", page.as_bytes());
+            let form = home.ana.press(&form.fill("text", "Late"), button).await.expect(422).form(button).fill("occurred", "2019");
+            let first = home.ana.press(&form, button).await.expect_redirect();
+            let again = home.ana.press(&form, button).await.expect_redirect();
+            assert_eq!(first.split('&').next(), again.split('&').next());
+        }
+        assert_eq!(count_events(&home.server.app.db).await, events + 4);
         audit(&home.server.app).await;
     }
 
@@ -235,7 +245,7 @@ both_engines! {
         assert!(home.ana.press(&again.form("Remove it"), "Remove it").await.expect(422).says("was removed"));
         let undo = story.link("Undo “Manual 2024.pdf was removed”");
         let ask = home.ana.open(&undo).await;
-        let story = home.ana.submit(&ask.form("Undo"), "Undo").await;
+        let story = home.ana.submit(&ask.form("Bring it back"), "Bring it back").await;
         assert!(story.says("Manual 2024.pdf was brought back"), "{}", story.text());
         assert!(home.ana.open(&format!("{record}/attachments")).await.says("Manual 2024.pdf"));
         // The replacing is undone: the first one is back, with the name that it was given.

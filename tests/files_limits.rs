@@ -5,6 +5,7 @@ use std::net::TcpStream;
 
 use lifeops::commands::uploads;
 use lifeops::config::BlobPlace;
+use lifeops::store::db::sql;
 
 use crate::files::{PDF, add, address, objects, picture, rows};
 use crate::support::{Home, Store, Visitor, audit, count_events, eventually, words};
@@ -80,6 +81,15 @@ all_stores! {
         }
         assert!(taken <= 1, "{taken} were taken");
         assert!(home.ana.open("/household").await.says("of 1\u{a0}MB"));
+        // What a server was killed with takes no room once nobody can be sending it any more.
+        sql("insert into upload (household_id, id, member_id, object, expires_at, doomed, size)
+             select household_id, $1, id, 'ab/00000000000000000000000000000000', $2, false, 400000 from member where name = 'Ana'")
+        .bind(uuid::Uuid::now_v7())
+        .bind(home.server.app.clock.now().plus_seconds(-1))
+        .run(&home.server.app.db)
+        .await
+        .unwrap();
+        add(&home.ana, &record, "small.bin", vec![5; 50_000]).await.expect_words("small.bin");
         // Another household has its own.
         let theirs = home.create(&home.cleo, "Boiler", &[]).await;
         add(&home.cleo, &theirs, "d.bin", vec![3; 900_000]).await;

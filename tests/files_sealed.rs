@@ -120,6 +120,32 @@ async fn found(app: &App) -> Vec<String> {
 }
 
 all_stores! {
+    /// A content whose object is lost or cut short is whole again once somebody sends the same file.
+    async fn what_is_lost_in_the_store_is_mended_by_sending_it_again(engine: Engine, store: Store) {
+        let home = Home::start_in(engine, store, |_| ()).await;
+        let record = home.create(&home.ana, "Papers", &[]).await;
+        for lose in [true, false] {
+            let text = format!("a deed that is lost: {lose}");
+            let name = format!("deed {lose}.txt");
+            let known = objects(&home);
+            let page = add(&home.ana, &record, &name, text.clone()).await;
+            let deed = address(&page, &name);
+            let object = objects(&home).into_iter().find(|path| !known.contains(path)).unwrap();
+            match lose {
+                true => std::fs::remove_file(&object).unwrap(),
+                false => std::fs::write(&object, &std::fs::read(&object).unwrap()[..20]).unwrap(),
+            }
+            assert_eq!(home.ben.get(&deed).await.status, 503);
+            let page = add(&home.ben, &record, &format!("copy {lose}.txt"), text.clone()).await;
+            for path in [deed, address(&page, &format!("copy {lose}.txt"))] {
+                assert_eq!(home.ana.get(&path).await.expect(200).body, text);
+            }
+            crate::support::eventually("what is left of the lost one to go", || !object.exists());
+        }
+        assert_eq!((rows(&home, "blob").await, rows(&home, "attachment").await), (2, 4));
+        audit(&home.server.app).await;
+    }
+
     async fn what_was_changed_in_the_store_never_goes_out(engine: Engine, store: Store) {
         let home = Home::start_in(engine, store, |_| ()).await;
         let app = &home.server.app;
@@ -210,9 +236,22 @@ both_engines! {
         // Before every server has learnt of it there is no other change.
         let again = key_change::change(&elsewhere, None, &|_| ()).await;
         assert!(matches!(again, Err(Error::Refused(Refusal(sentence))) if sentence.contains("a moment ago")));
-        // The next start has the new key, and only that.
-        let place = home.server.stop().await;
+        // Later the change is forgotten, and no copy of the database tells of it any more.
+        let sealed = sql("select new_under_old, old_under_new from key_change").one(&app.db).await.unwrap();
+        let sealed = ["new_under_old", "old_under_new"].map(|column| sealed.bytes(column).unwrap());
+        let long_ago = app.clock.now().plus_seconds(-3600);
+        sql("update key_change set done_at = $1").bind(long_ago).run(&app.db).await.unwrap();
         elsewhere.db.close().await;
+        let (well, said) = run(home.server.place(), &["sweep"], "");
+        assert!(well && rows(&home, "key_change").await == 0, "{said}");
+        let place = home.server.stop().await;
+        for file in std::fs::read_dir(place.directory()).unwrap().map(|file| file.unwrap().path()).filter(|path| path.is_file()) {
+            let bytes = std::fs::read(&file).unwrap();
+            for key in &sealed {
+                assert!(!bytes.windows(key.len()).any(|some| some == key), "{} has a key in it", file.display());
+            }
+        }
+        // The next start has the new key, and only that.
         let (well, said) = run(&place, &["keys", "list"], "");
         assert!(well && said.contains(&changed.new_id) && !said.contains(&old), "{said}");
         assert!(run(&place, &["verify"], "").0);
@@ -222,9 +261,6 @@ both_engines! {
         assert!(!said.contains(key.trim()));
         // With the old one back in its place nothing starts.
         std::fs::copy(place.directory().join(format!("master.key.{old}")), place.directory().join("master.key")).unwrap();
-        let db = place.open().await;
-        sql("delete from key_change").run(&db).await.unwrap();
-        db.close().await;
         let (well, said) = run(&place, &["verify"], "");
         assert!(!well && said.contains("not the one that this database was begun with"), "{said}");
     }

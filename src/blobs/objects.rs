@@ -99,6 +99,14 @@ impl Objects {
         Ok(format!("{}/{name}", name.get(..2).unwrap_or_default()))
     }
 
+    /// Whether this is a name such as [`Self::new_name`] makes.
+    pub fn is_name(text: &str) -> bool {
+        let digits = |part: &str, length| {
+            part.len() == length && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        };
+        text.split_once('/').is_some_and(|(folder, name)| digits(folder, 2) && digits(name, 32))
+    }
+
     /// Whether objects lie in a directory of this machine.
     pub fn is_directory(&self) -> bool {
         matches!(*self.0, Place::Directory { .. })

@@ -8,6 +8,7 @@ use lifeops::app::{App, Clock};
 use lifeops::commands::{second_factor, uploads};
 use lifeops::config::Settings;
 use lifeops::domain::media::size_words;
+use lifeops::keys;
 use lifeops::upkeep::export::Exported;
 use lifeops::upkeep::{export, rebuild, restore, verify};
 
@@ -68,6 +69,7 @@ pub async fn rebuild(settings: Settings) -> Outcome {
 pub async fn sweep(settings: Settings) -> Outcome {
     with_app(settings, async |app| {
         let swept = uploads::sweep(app).await?;
+        keys::forget_change(&app.db, app.clock.now()).await?;
         say(&format!("{} swept out.", counted(i64::try_from(swept).unwrap_or(i64::MAX), "upload")))
     })
     .await

@@ -48,7 +48,7 @@ enum Command {
     },
     /// Computes every projection again from the events
     Rebuild,
-    /// Writes everything into one file, passwords included: a backup
+    /// Writes everything but the files themselves into one file, passwords included: a backup
     Export {
         /// The file to write, or - for standard output
         file: PathBuf,
@@ -110,6 +110,11 @@ impl From<std::io::Error> for Failure {
 
 type Outcome = Result<(), Failure>;
 
+/// How many threads at most do what blocks: reading, sealing and writing of files, page reads on SQLite, digests of
+/// passwords. None of it waits for another. Tokio makes a new one whenever none is idle at that instant; without a bound
+/// sixteen files under way brought it to 270, whose stacks are memory.
+const BLOCKING: usize = 96;
+
 /// Reads the command line and does what it says.
 pub fn run() -> ExitCode {
     let line = Line::parse();
@@ -122,7 +127,8 @@ pub fn run() -> ExitCode {
     };
     let command = line.command.unwrap_or(Command::Serve);
     logs::begin(effective.settings.log_format, matches!(command, Command::Serve));
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = match builder.max_blocking_threads(BLOCKING).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             complain(&format!("The program cannot start its threads: {error}."));

@@ -207,7 +207,7 @@ async fn claim(app: &App, tx: &mut Tx, actor: &Actor, files: &[NewFile], now: In
     }
     match app.settings.quota {
         Some(quota) if !files.is_empty() => {
-            let used = blobs::used(&mut *tx, actor.household).await?;
+            let used = blobs::used(&mut *tx, actor.household, now).await?;
             if used.kept > quota { Err(Refusal(no_room(quota, 0)).into()) } else { Ok(spare) }
         }
         _ => Ok(spare),

@@ -1,10 +1,14 @@
 //! Bytes that arrive: sealed on their way into the store, kept for a day, and swept away unless a record gets them.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures_util::Stream;
+use tokio::task::AbortHandle;
 
 use crate::app::App;
-use crate::blobs::{DataKey, Failed, Objects, Role};
+use crate::blobs::seal::sealed_size;
+use crate::blobs::{DataKey, Failed, Objects, Role, StoreError};
 use crate::domain::access::Actor;
 use crate::domain::attachment::NewFile;
 use crate::domain::ids::{HouseholdId, UploadId};
@@ -16,6 +20,12 @@ use crate::store::ledger;
 
 /// For how long a file waits to be attached, in seconds: a form that was refused may be mended tomorrow.
 pub const WAITS: i64 = 24 * 60 * 60;
+
+/// How long an upload is waited for that gives no sign of life, in seconds: its server may have been killed.
+const UNFINISHED: i64 = 10 * 60;
+
+/// How often an upload gives one.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(60);
 
 /// How long a form that is sent twice, or brings a file twice, may take, in seconds.
 const A_MOMENT: i64 = 120;
@@ -34,17 +44,18 @@ where
     let upload = UploadId::new();
     let object = Objects::new_name()?;
     let key = DataKey::new()?;
-    let expires = || app.clock.now().plus_seconds(WAITS);
     let most = begin(app, actor, upload, &object, most).await?;
-    let unfinished = Unfinished { app: app.clone(), household: actor.household, upload, keep: false };
+    let unfinished = Unfinished::new(app, actor.household, upload);
     let in_parts = |id: String| async move { blobs::in_parts(&app.db, actor.household, upload, &id).await };
     let arrived = app.blobs.objects.take(&object, &key, most, source, in_parts).await?;
     let file_name = FileName::of(name);
     let media_type = media::sniff(&arrived.head, file_name.as_str());
     let file = NewFile { upload, blob: arrived.blob, file_name, media_type, size: arrived.size };
     let wrapped = key.wrap(&app.key.current(), actor.household, arrived.blob, Role::Content)?;
-    blobs::arrived(&app.db, actor, &file, &arrived, &wrapped, expires()).await?;
+    let expires = app.clock.now().plus_seconds(WAITS);
+    blobs::arrived(&app.db, actor, &file, &arrived, &wrapped, expires).await?;
     unfinished.keep();
+    heal(app, actor, &file).await?;
     // Whoever sends a form again and again leaves no more behind than once; what came a moment ago may be another part of
     // the same form.
     let earlier = app.clock.now().plus_seconds(WAITS - A_MOMENT);
@@ -52,17 +63,37 @@ where
     Ok(file)
 }
 
+/// A content that the household has, but whose object is lost or cut short, gets the object that has just arrived: whoever
+/// sends a file again means to have it.
+async fn heal(app: &App, actor: &Actor, file: &NewFile) -> Result<(), Failed> {
+    let known = match blobs::blob(&app.db, actor.household, file.blob).await {
+        Ok(known) => known,
+        Err(Error::NotFound) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    let wrong = match app.blobs.objects.size(&known.object).await {
+        Ok(size) => size != sealed_size(known.size),
+        Err(StoreError::Missing) => true,
+        Err(_) => false,
+    };
+    if wrong && blobs::heal(&app.db, actor, &app.key, file, &known.object).await? {
+        tracing::warn!(object = known.object, "a file whose object was lost or cut short was sent again, and is whole");
+    }
+    Ok(())
+}
+
 /// Notes an upload before it begins, and reserves its room. Returns how many bytes it may have: no more than what the
 /// household may still keep, with everything counted that arrives at the same moment.
 async fn begin(app: &App, actor: &Actor, upload: UploadId, object: &str, most: u64) -> Result<u64, Failed> {
-    let expires = app.clock.now().plus_seconds(WAITS);
+    let now = app.clock.now();
+    let expires = now.plus_seconds(UNFINISHED);
     let Some(quota) = app.settings.quota else {
         blobs::begin(&app.db, actor, upload, object, expires, 0).await?;
         return Ok(most);
     };
     let mut tx = app.db.begin().await.map_err(Error::from)?;
     ledger::hold(&mut tx, actor.household).await?;
-    let used = blobs::used(&mut tx, actor.household).await?;
+    let used = blobs::used(&mut tx, actor.household, now).await?;
     let most = most.min(quota.saturating_sub(used.kept + used.waiting));
     blobs::begin(&mut tx, actor, upload, object, expires, most).await?;
     tx.commit().await.map_err(Error::from)?;
@@ -75,9 +106,25 @@ struct Unfinished {
     household: HouseholdId,
     upload: UploadId,
     keep: bool,
+    /// What says from time to time that it is still under way.
+    signs: AbortHandle,
 }
 
 impl Unfinished {
+    fn new(app: &App, household: HouseholdId, upload: UploadId) -> Self {
+        let its = app.clone();
+        let signs = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(SIGN_OF_LIFE).await;
+                let expires = its.clock.now().plus_seconds(UNFINISHED);
+                if let Err(error) = blobs::prolong(&its.db, household, upload, expires).await {
+                    tracing::warn!(%error, "it was not noted that an upload is still under way");
+                }
+            }
+        });
+        Self { app: app.clone(), household, upload, keep: false, signs: signs.abort_handle() }
+    }
+
     fn keep(mut self) {
         self.keep = true;
     }
@@ -85,6 +132,7 @@ impl Unfinished {
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
+        self.signs.abort();
         if !self.keep {
             discard_later(&self.app, self.household, vec![self.upload]);
         }

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::keys::Keyring;
 
 use super::db::{Db, On, Row, Tx, bad, sql};
+use super::ledger;
 
 /// An object that is to be deleted: nobody's any more.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -61,6 +62,20 @@ pub async fn in_parts(db: &Db, household: HouseholdId, upload: UploadId, multipa
         .bind(household)
         .bind(upload)
         .bind(multipart)
+        .run(db)
+        .await?;
+    Ok(())
+}
+
+/// Notes that an upload is still under way.
+///
+/// # Errors
+/// If the database refuses.
+pub async fn prolong(db: &Db, household: HouseholdId, upload: UploadId, expires: Instant) -> Result<()> {
+    sql("update upload set expires_at = $3 where household_id = $1 and id = $2 and digest is null and not doomed")
+        .bind(household)
+        .bind(upload)
+        .bind(expires)
         .run(db)
         .await?;
     Ok(())
@@ -175,6 +190,51 @@ pub async fn claim(
     Ok(Some((fresh == 0).then_some(spare)))
 }
 
+/// Gives a content whose object is lost the one of an upload that waits, and the upload the lost one in return: so whoever
+/// attaches it deletes what there is of that. False if either has changed meanwhile.
+///
+/// # Errors
+/// If the database refuses.
+pub async fn heal(db: &Db, actor: &Actor, keys: &Keyring, file: &NewFile, lost: &str) -> Result<bool> {
+    let mut tx = db.begin().await?;
+    ledger::hold(&mut tx, actor.household).await?;
+    let sound = sql("
+        select object, key_id, wrapped_key from upload
+        where household_id = $1 and id = $2 and digest = $3 and not doomed")
+    .bind(actor.household)
+    .bind(file.upload)
+    .bind(file.blob)
+    .optional(&mut tx)
+    .await?;
+    let broken = sql("select key_id, wrapped_key from blob where household_id = $1 and digest = $2 and object = $3")
+        .bind(actor.household)
+        .bind(file.blob)
+        .bind(lost)
+        .optional(&mut tx)
+        .await?;
+    let (Some(sound), Some(broken)) = (sound, broken) else { return Ok(false) };
+    let wrapped = Wrapped { key_id: sound.text("key_id")?, bytes: sound.bytes("wrapped_key")? };
+    let Some(wrapped) = under_current(&mut tx, actor, keys, file.blob, wrapped).await? else { return Ok(false) };
+    sql("update blob set object = $3, key_id = $4, wrapped_key = $5 where household_id = $1 and digest = $2")
+        .bind(actor.household)
+        .bind(file.blob)
+        .bind(sound.text("object")?)
+        .bind(&wrapped.key_id)
+        .bind(wrapped.bytes.as_slice())
+        .run(&mut tx)
+        .await?;
+    sql("update upload set object = $3, key_id = $4, wrapped_key = $5 where household_id = $1 and id = $2")
+        .bind(actor.household)
+        .bind(file.upload)
+        .bind(lost)
+        .bind(broken.text("key_id")?)
+        .bind(broken.bytes("wrapped_key")?)
+        .run(&mut tx)
+        .await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
 /// A wrapped key as the installation's own master key wraps it: that may have changed since the bytes arrived. None if the
 /// key under which they arrived is not here any more.
 async fn under_current(
@@ -281,11 +341,13 @@ pub struct Used {
 ///
 /// # Errors
 /// If the database refuses.
-pub async fn used<'a>(on: impl Into<On<'a>>, household: HouseholdId) -> Result<Used> {
+pub async fn used<'a>(on: impl Into<On<'a>>, household: HouseholdId, now: Instant) -> Result<Used> {
     let row = sql("
         select (select coalesce(cast(sum(size) as bigint), 0) from blob where household_id = $1) as kept,
-               (select coalesce(cast(sum(size) as bigint), 0) from upload where household_id = $1 and not doomed) as waiting")
+               (select coalesce(cast(sum(size) as bigint), 0) from upload
+                where household_id = $1 and not doomed and expires_at > $2) as waiting")
     .bind(household)
+    .bind(now)
     .one(on)
     .await?;
     Ok(Used { kept: unsigned(&row, "kept")?, waiting: unsigned(&row, "waiting")? })

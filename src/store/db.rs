@@ -454,6 +454,7 @@ impl Db {
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(10))
             .pragma("recursive_triggers", "on")
+            .pragma("secure_delete", "on")
             .pragma("trusted_schema", "off")
             .optimize_on_close(true, None);
         let writer = SqlitePoolOptions::new()
@@ -572,6 +573,18 @@ impl Db {
             }
         };
         Ok(Tx { open, meter: self.meter.clone() })
+    }
+
+    /// Brings what SQLite wrote ahead into the database file and empties the log, unless somebody reads from it just now.
+    /// On PostgreSQL the server sees to that by itself.
+    ///
+    /// # Errors
+    /// If the database refuses.
+    pub async fn settle(&self) -> Result<(), DbError> {
+        if let Pools::Sqlite { writer, .. } = &self.pools {
+            sqlx::query("pragma wal_checkpoint(truncate)").execute(writer).await?;
+        }
+        Ok(())
     }
 
     /// Closes every connection and waits until they are gone.

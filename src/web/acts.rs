@@ -307,6 +307,22 @@ fn show_undo(
         ("Bring the entry back?", "What was undone then holds again from now on.", "Bring it back")
     } else if matches!(entry.payload, Payload::RecordRestored(_)) {
         ("Undo this entry?", "The record will be deleted again. It can be restored at any time.", "Undo it")
+    } else if matches!(entry.payload, Payload::AttachmentRemoved(_)) {
+        ("Bring the file back?", "It is on the record again then.", "Bring it back")
+    } else if matches!(&entry.payload, Payload::AttachmentAdded(added) if added.supersedes.is_some()) {
+        (
+            "Undo this entry?",
+            "The file whose place this one took is on the record again then, and this one is not.",
+            "Undo it",
+        )
+    } else if matches!(entry.payload, Payload::AttachmentAdded(_)) {
+        ("Undo this entry?", "The file is not on the record any more then. It stays readable in the story.", "Undo it")
+    } else if matches!(entry.payload, Payload::NoteAdded(_)) {
+        (
+            "Undo this entry?",
+            "What it says no longer holds, as if it had never been said. Files that came with it stay on the record.",
+            "Undo it",
+        )
     } else if matches!(entry.payload, Payload::RecordHandedOver(_)) {
         ("Undo this entry?", goes_back(view), "Undo it")
     } else {

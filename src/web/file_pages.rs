@@ -61,6 +61,9 @@ pub async fn add(
     may_write(&me)?;
     let view = views::record(&app.db, &me.actor, id).await?;
     let received = incoming.receive(&app, &me.actor).await?;
+    if let Some(answer) = received.answered() {
+        return Ok(answer);
+    }
     let mut errors = received.errors();
     let new = received.new_files(&mut errors);
     let occurred = occurred_at(&received.form, moments::now(&app, &me.actor), &mut errors, "files-on", "files-at");
@@ -169,6 +172,9 @@ pub async fn replace(
     may_write(&me)?;
     let found = Found::of(&app, &me, id, file).await?;
     let received = incoming.receive(&app, &me.actor).await?;
+    if let Some(answer) = received.answered() {
+        return Ok(answer);
+    }
     let mut errors = received.errors();
     if received.files.is_empty() {
         errors.add("files", "Choose the file that takes its place");
@@ -290,7 +296,8 @@ async fn show_all(
             frame: Frame::member(format!("{heading}{further}"), Tab::Records, Who::of(me)).wrong(!errors.is_empty()),
             crumbs: crumbs(view, Some((path.clone(), "Files"))),
             heading,
-            may_add: me.actor.role.may_write() && view.state.deleted.is_none(),
+            // What was typed comes back, also where the record was deleted meanwhile.
+            may_add: me.actor.role.may_write() && (view.state.deleted.is_none() || !errors.is_empty()),
             shown: FilesShown::of(view.id, &files, None),
             put_away: put_away.iter().map(|file| FileView::of(view.id, file)).collect(),
             pages: Pages { newer: before.map(|_| path.clone()), older, what: "files" },

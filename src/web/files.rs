@@ -139,7 +139,7 @@ pub struct StoryFiles(Vec<(EventId, FileView)>);
 impl StoryFiles {
     /// Of a record's present files.
     pub fn of(record: RecordId, files: &[Attachment]) -> Self {
-        let of_note = files.iter().rev().filter_map(|file| Some((file.note?, FileView::of(record, file))));
+        let of_note = files.iter().filter_map(|file| Some((file.note?, FileView::of(record, file))));
         Self(of_note.collect())
     }
 

@@ -11,10 +11,12 @@ use axum::body::{BodyDataStream, Bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use futures_util::Stream;
 use multer::{Field, Multipart};
 
 use super::forms::{self, Errors, LARGEST_FORM, MOST_PAIRS, RawForm, ShownAgain};
+use super::reply::see_other;
 use super::weighing::Room;
 use crate::app::App;
 use crate::blobs::Failed;
@@ -26,6 +28,7 @@ use crate::domain::ids::UploadId;
 use crate::domain::media::{size_words, words};
 use crate::error::Error;
 use crate::store::blobs;
+use crate::store::submissions::{self, Earlier};
 
 /// The most files that one form may bring.
 pub const MOST_FILES: usize = 30;
@@ -70,9 +73,17 @@ pub struct Received {
     pub files: Vec<NewFile>,
     /// What was wrong with a file: the status and the sentence.
     trouble: Option<(StatusCode, String)>,
+    /// What the same form wrote when it was sent before, and its files were taken.
+    earlier: Option<Earlier>,
 }
 
 impl Received {
+    /// The answer to a form that was sent twice and had kept files of an earlier try: those are the record's by now.
+    pub fn answered(&self) -> Option<Response> {
+        let Earlier { record, event, .. } = self.earlier.as_ref()?;
+        Some(see_other(&format!("/records/{record}?new={event}")))
+    }
+
     /// What was wrong with the form as a whole, and with its files.
     pub fn errors(&self) -> Errors {
         let mut errors = Errors::of_form(&self.form);
@@ -240,7 +251,9 @@ async fn read(app: &App, actor: &Actor, mut parts: Parts, room: Option<Room>, le
         match files.take(&mut parts, field).await {
             Ok(()) => {}
             Err(Refused::Said(status, sentence)) => {
-                of_files = Some((status, sentence));
+                // What stands behind it is not read any more.
+                let also = " If you chose more files after it, choose those again too.";
+                of_files = Some((status, if files.here.len() < MOST_FILES { sentence + also } else { sentence }));
                 break;
             }
             Err(Refused::Inside(error)) => return Err(error),
@@ -265,12 +278,18 @@ async fn with_kept(
         ids
     };
     let kept = ids(KEPT);
-    let mut files = Vec::new();
+    let (mut files, mut earlier) = (Vec::new(), None);
     for id in &kept {
         match uploads::waiting(app, actor, *id).await? {
             Some(file) if !files.iter().any(|known: &NewFile| known.upload == file.upload) => files.push(file),
             Some(_) => {}
-            None if trouble.is_none() => {
+            None if earlier.is_none() => {
+                if let Ok(key) = form.text("submission").parse() {
+                    earlier = submissions::find(&app.db, actor, key).await?;
+                }
+                if trouble.is_some() || earlier.is_some() {
+                    continue;
+                }
                 let sentence =
                     "A file of your earlier try is not here any more: files wait for a day only. Choose it again.";
                 trouble = Some((StatusCode::UNPROCESSABLE_ENTITY, sentence.to_owned()));
@@ -282,7 +301,7 @@ async fn with_kept(
         uploads::give_up(app, actor, id).await?;
     }
     files.extend(fresh);
-    Ok(Received { form, files, trouble })
+    Ok(Received { form, files, trouble, earlier })
 }
 
 /// What was wrong while a form was read.
@@ -408,7 +427,7 @@ impl Files<'_> {
     /// Looks how much room there is.
     async fn look_for_room(&mut self) -> Result<(), Refused> {
         if let Some(quota) = self.app.settings.quota {
-            let used = blobs::used(&self.app.db, self.actor.household).await?;
+            let used = blobs::used(&self.app.db, self.actor.household, self.app.clock.now()).await?;
             self.quota = Some(quota.saturating_sub(used.kept + used.waiting));
             self.waiting = used.waiting;
         }

@@ -46,6 +46,9 @@ pub async fn add(
     may_write(&me)?;
     let view = views::record(&app.db, &me.actor, id).await?;
     let received = incoming.receive(&app, &me.actor).await?;
+    if let Some(answer) = received.answered() {
+        return Ok(answer);
+    }
     let mut errors = received.errors();
     let form = &received.form;
     let note = understand(form, moments::now(&app, &me.actor), &mut errors);

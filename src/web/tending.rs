@@ -6,16 +6,12 @@ use crate::app::App;
 use crate::commands::uploads;
 use crate::error::Result;
 use crate::keys;
-use crate::store::installation;
 
 /// How often it looks whether the master key changed.
 const LEARN_EVERY: Duration = Duration::from_secs(30);
 
 /// Every how many looks it sweeps: once an hour, and the first time soon after the start.
 const SWEEP_EVERY: u64 = 120;
-
-/// How long a change of the master key is remembered after it was done, in seconds: by then every server knows of it.
-const REMEMBERED: i64 = 10 * 60;
 
 /// Tends until it is aborted.
 pub async fn tend(app: App) {
@@ -37,6 +33,5 @@ async fn sweep(app: &App) -> Result<()> {
     if swept > 0 {
         tracing::info!(swept, "uploads that nobody needs were swept out");
     }
-    installation::forget_key_change(&app.db, app.clock.now().plus_seconds(-REMEMBERED)).await?;
-    Ok(())
+    keys::forget_change(&app.db, app.clock.now()).await
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Line, instant};
-use crate::blobs::Wrapped;
+use crate::blobs::{Objects, Wrapped};
 use crate::domain::attachment::BlobId;
 use crate::domain::chain::{hex, unhex};
 use crate::domain::ids::HouseholdId;
@@ -40,6 +40,9 @@ impl From<Blob> for Line {
 impl BlobLine {
     /// As the database keeps it.
     pub fn blob(self) -> Result<Blob, String> {
+        if !Objects::is_name(&self.object) {
+            return Err("names an object as no object is named".to_owned());
+        }
         let bytes: [u8; 76] = unhex(&self.wrapped_key).ok_or("has a wrapped key that is none")?;
         Ok(Blob {
             household: HouseholdId(self.household),
