@@ -186,6 +186,27 @@ both_engines! {
         audit(&home.server.app).await;
     }
 
+    async fn a_record_that_is_deleted_meanwhile_takes_nobodys_words(engine: Engine) {
+        let home = Home::start(engine).await;
+        let record = home.create(&home.ana, "Boiler", &[]).await;
+        let pages = [(format!("{record}/attachments"), "Add files"), (record.clone(), words::NOTE)];
+        let mut forms = Vec::new();
+        for (page, button) in &pages {
+            let form = home.ana.open(page).await.form(button).fill("text", "The serial number is 77-1");
+            forms.push(form.choose("files", "plate.txt", format!("from {page}")));
+        }
+        let ask = home.ben.open(&format!("{record}/delete")).await;
+        home.ben.submit(&ask.form("Delete"), "Delete").await;
+        for (form, (_, button)) in forms.iter().zip(&pages) {
+            let page = home.ana.press(form, button).await.expect(422);
+            let again = page.form(button);
+            assert!(page.says("Restore it first") && page.says("plate.txt"), "{}", page.text());
+            assert_eq!((again.value("text").as_str(), again.values("kept").len()), ("The serial number is 77-1", 1));
+        }
+        assert_eq!(rows(&home, "attachment").await, 0);
+        audit(&home.server.app).await;
+    }
+
     async fn a_form_that_was_sent_twice_adds_its_files_once(engine: Engine) {
         let home = Home::start(engine).await;
         let record = home.create(&home.ana, "Boiler", &[]).await;
