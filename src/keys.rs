@@ -196,6 +196,14 @@ pub async fn learn(keys: &Keyring, db: &Db) -> Result<()> {
     Ok(())
 }
 
+/// [`learn`], if the key of that id is not on the ring.
+///
+/// # Errors
+/// If the database refuses.
+pub async fn learn_of(keys: &Keyring, db: &Db, id: &str) -> Result<()> {
+    if keys.named(id).is_none() { learn(keys, db).await } else { Ok(()) }
+}
+
 /// [`learn`], inside a transaction. Returns the id of the key that the installation calls its own, if it is on the ring.
 ///
 /// # Errors

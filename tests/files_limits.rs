@@ -27,6 +27,20 @@ fn by_hand(visitor: &Visitor, path: &str, kind: &str, length: u64, body: &[u8]) 
     String::from_utf8_lossy(&answer).into_owned()
 }
 
+/// Ana, as commands know her.
+async fn ana_of(home: &Home) -> lifeops::domain::access::Actor {
+    let email = lifeops::domain::person::Email::parse("ana@home.example").unwrap();
+    let found = lifeops::commands::accounts::find(&home.server.app, &email).await.unwrap();
+    lifeops::domain::access::Actor {
+        household: found.household,
+        member: found.member,
+        role: found.role,
+        zone: found.zone,
+        via: lifeops::domain::access::Via::Page,
+        via_ref: None,
+    }
+}
+
 fn nothing_is_left(home: &Home) {
     eventually("nothing to be left behind", || objects(home).is_empty());
 }
@@ -144,6 +158,87 @@ all_stores! {
 }
 
 both_engines! {
+    /// A line that says at once that it brings too much is told so at once, with what was typed.
+    async fn what_is_announced_as_too_much_is_not_taken_in(engine: Engine) {
+        let home = Home::start_in(engine, Store::Directory, |settings| settings.form_limit = 20_000_000).await;
+        let record = home.create(&home.ana, "Boiler", &[]).await;
+        let text = "--b\r\nContent-Disposition: form-data; name=\"text\"\r\n\r\nServiced by Meier\r\n";
+        let file = "--b\r\nContent-Disposition: form-data; name=\"files\"; filename=\"a.bin\"\r\n\r\nbegin";
+        let (visitor, path) = (home.ana.clone(), format!("{record}/notes"));
+        let body = format!("{text}{file}{}", "x".repeat(200_000));
+        let kind = "multipart/form-data; boundary=b";
+        let answer = tokio::task::spawn_blocking(move || by_hand(&visitor, &path, kind, 5_000_000_000, body.as_bytes()));
+        let answer = tokio::time::timeout(std::time::Duration::from_secs(25), answer).await.expect("in time").unwrap();
+        assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("Serviced by Meier"), "{answer}");
+        assert!(answer.contains("20\u{a0}MB of files in all"), "{answer}");
+        assert_eq!((objects(&home).len(), rows(&home, "upload").await), (0, 0));
+    }
+
+    /// Parts that are at S3 already go too, whether the file was refused, its sender hung up, or its server was killed.
+    async fn no_parts_stay_behind_at_s3(engine: Engine) {
+        let home = Home::start_in(engine, Store::S3, |settings| settings.file_limit = 14_000_000).await;
+        let record = home.create(&home.ana, "Film", &[]).await;
+        for hangs_up in [false, true] {
+            let form = home.ana.open(&format!("{record}/attachments")).await.form("Add files");
+            let visitor = home.ana.clone();
+            let form = form.choose("files", "film.bin", vec![u8::from(hangs_up); 40_000_000]);
+            let sending = tokio::spawn(async move { visitor.press(&form, "Add files").await.status });
+            let mut id = None;
+            while id.is_none() && !sending.is_finished() {
+                let row = sql("select multipart_id from upload where multipart_id is not null");
+                let row = row.optional(&home.server.app.db).await.unwrap();
+                id = row.map(|row| row.text("multipart_id").unwrap());
+            }
+            let id = id.expect("it is sent in parts");
+            match hangs_up {
+                true => sending.abort(),
+                false => assert_eq!(sending.await.unwrap(), 413),
+            }
+            let root = home.server.place().bucket().unwrap().folder().parent().unwrap().to_owned();
+            let of_it = || {
+                let entries = std::fs::read_dir(&root).unwrap().flatten();
+                entries.filter(|entry| entry.file_name().to_string_lossy().contains(&id)).count()
+            };
+            eventually("the parts to go", || of_it() == 0);
+            eventually("the object not to be there", || objects(&home).is_empty());
+            for _ in 0..200 {
+                if rows(&home, "upload").await == 0 {
+                    break;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+            assert_eq!(rows(&home, "upload").await, 0);
+        }
+    }
+
+    /// A sweep, and an upload that is under way: it is left alone as long as it gives signs of life, and what was swept out
+    /// all the same leaves nothing behind.
+    async fn a_sweep_leaves_alone_what_is_under_way(engine: Engine) {
+        let home = Home::start(engine).await;
+        let app = home.server.app.clone();
+        let ana = ana_of(&home).await;
+        for swept in [false, true] {
+            let (sender, receiver) = tokio::sync::mpsc::channel::<Result<bytes::Bytes, std::io::Error>>(1);
+            let source = futures_util::stream::unfold(receiver, |mut from| async { from.recv().await.map(|some| (some, from)) });
+            let (taker, actor) = (app.clone(), ana.clone());
+            let taking = tokio::spawn(async move { uploads::take(&taker, &actor, "a.bin", u64::MAX, Box::pin(source)).await });
+            sender.send(Ok(vec![u8::from(swept); 400_000].into())).await.unwrap();
+            while rows(&home, "upload").await == 0 {
+                tokio::task::yield_now().await;
+            }
+            if swept {
+                let past = app.clock.now().plus_seconds(-1);
+                sql("update upload set expires_at = $1 where digest is null").bind(past).run(&app.db).await.unwrap();
+            }
+            assert_eq!(uploads::sweep(&app).await.unwrap(), u64::from(swept));
+            // Of what was swept out the line may be gone already.
+            let _ = sender.send(Ok(vec![9; 400_000].into())).await;
+            drop(sender);
+            assert_eq!(taking.await.unwrap().is_ok(), !swept);
+            eventually("nothing but the first to be there", || objects(&home).len() == 1);
+        }
+    }
+
     async fn broken_and_hostile_forms_leave_nothing(engine: Engine) {
         let home = Home::start(engine).await;
         let record = home.create(&home.ana, "Boiler", &[]).await;

@@ -7,6 +7,7 @@ use lifeops::commands::second_factor;
 use lifeops::config::Secret;
 use lifeops::domain::Refusal;
 use lifeops::error::Error;
+use lifeops::keys;
 use lifeops::store::db::sql;
 use lifeops::upkeep::{key_change, verify};
 use reqwest::Method;
@@ -114,26 +115,81 @@ fn half(marker: &[u8], length: u64) -> Vec<u8> {
     [head.as_bytes(), &content, b"\r\n--b--\r\n"].concat()
 }
 
+/// Everything that comes for a request, to the end of the line.
+fn raw(visitor: &crate::support::Visitor, path: &str) -> Vec<u8> {
+    use std::io::{Read as _, Write as _};
+    let host = visitor.base().trim_start_matches("http://").to_owned();
+    let mut line = std::net::TcpStream::connect(&host).unwrap();
+    let cookie = visitor.cookie_header();
+    write!(line, "GET {path} HTTP/1.1\r\nhost: {host}\r\ncookie: {cookie}\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    let _ = line.read_to_end(&mut answer);
+    answer
+}
+
 /// What verify finds wrong with files.
 async fn found(app: &App) -> Vec<String> {
     verify::all(app, &[], &|_, _| {}).await.unwrap().problems().cloned().collect()
 }
 
 all_stores! {
+    /// What is changed behind what was looked at before the answer began: the download ends there, short of what it promised.
+    async fn what_is_changed_far_behind_breaks_the_download_off(engine: Engine, store: Store) {
+        let home = Home::start_in(engine, store, |_| ()).await;
+        let record = home.create(&home.ana, "Film", &[]).await;
+        let bytes: Vec<u8> = (0..1_000_000_u32).map(|n| (n / 5) as u8).collect();
+        let page = add(&home.ana, &record, "film.bin", bytes.clone()).await;
+        let object = objects(&home).remove(0);
+        let mut sealed = std::fs::read(&object).unwrap();
+        sealed[700_000] ^= 1;
+        std::fs::write(&object, sealed).unwrap();
+        for path in [address(&page, "film.bin"), format!("{record}/attachments.zip")] {
+            let (visitor, asked) = (home.ana.clone(), path.clone());
+            let answer = tokio::task::spawn_blocking(move || raw(&visitor, &asked)).await.unwrap();
+            let head = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+            assert!(answer.starts_with(b"HTTP/1.1 200"), "{path}");
+            let body = &answer[head + 4..];
+            assert!(body.len() < bytes.len(), "{path}: {} bytes", body.len());
+            match path.ends_with(".zip") {
+                // No end of chunks, no table of contents.
+                true => assert!(!body.ends_with(b"0\r\n\r\n") && !body.windows(4).any(|four| four == b"PK\x05\x06")),
+                false => assert!(bytes.starts_with(body), "what came is not what went in"),
+            }
+        }
+        assert_eq!(found(&home.server.app).await.len(), 1);
+    }
+
+    /// Small pictures are sealed like the files that they are of.
+    async fn small_pictures_are_sealed_too(engine: Engine, store: Store) {
+        let home = Home::start_in(engine, store, |_| ()).await;
+        let record = home.create(&home.ana, "House", &[]).await;
+        let page = add(&home.ana, &record, "house.png", picture(900, 600)).await;
+        let small = home.ana.get(&page.attributes("img", "src")[0]).await.expect(200).raw;
+        assert_eq!(objects(&home).len(), 2);
+        for folder in places(home.server.place()) {
+            assert_eq!(holding(&folder, &small[small.len() / 2..][..32]), Vec::<PathBuf>::new());
+        }
+    }
+
     /// A content whose object is lost or cut short is whole again once somebody sends the same file.
     async fn what_is_lost_in_the_store_is_mended_by_sending_it_again(engine: Engine, store: Store) {
         let home = Home::start_in(engine, store, |_| ()).await;
         let record = home.create(&home.ana, "Papers", &[]).await;
-        for lose in [true, false] {
+        for lose in ["gone", "cut", "flipped"] {
             let text = format!("a deed that is lost: {lose}");
             let name = format!("deed {lose}.txt");
             let known = objects(&home);
             let page = add(&home.ana, &record, &name, text.clone()).await;
             let deed = address(&page, &name);
             let object = objects(&home).into_iter().find(|path| !known.contains(path)).unwrap();
+            let mut sealed = std::fs::read(&object).unwrap();
             match lose {
-                true => std::fs::remove_file(&object).unwrap(),
-                false => std::fs::write(&object, &std::fs::read(&object).unwrap()[..20]).unwrap(),
+                "gone" => std::fs::remove_file(&object).unwrap(),
+                "cut" => std::fs::write(&object, &sealed[..20]).unwrap(),
+                _ => {
+                    sealed[30] ^= 1;
+                    std::fs::write(&object, sealed).unwrap();
+                }
             }
             assert_eq!(home.ben.get(&deed).await.status, 503);
             let page = add(&home.ben, &record, &format!("copy {lose}.txt"), text.clone()).await;
@@ -142,7 +198,7 @@ all_stores! {
             }
             crate::support::eventually("what is left of the lost one to go", || !object.exists());
         }
-        assert_eq!((rows(&home, "blob").await, rows(&home, "attachment").await), (2, 4));
+        assert_eq!((rows(&home, "blob").await, rows(&home, "attachment").await), (3, 6));
         audit(&home.server.app).await;
     }
 
@@ -302,6 +358,49 @@ both_engines! {
         assert_eq!(listed.lines().filter(|line| line.contains("wrapped key")).count(), 1, "{listed}");
         program.kill();
         assert!(run(&place, &["verify"], "").0);
+    }
+
+    /// A change that was begun to one key is not finished with another, and a key that is broken does not stop it.
+    async fn a_change_that_was_begun_goes_on_to_its_own_key(engine: Engine) {
+        let place = Place::empty(engine).await;
+        let key = "5a".repeat(32);
+        let with_key = |word: &str| keys::MasterKey::from_bytes([word.as_bytes()[0]; 32]);
+        let mut settings = settings(&place);
+        settings.master_key = Some(Secret::new(&key));
+        let app = App::open(settings.clone(), Clock::System).await.unwrap();
+        let server = crate::support::Server::start_with(place, settings.clone(), Clock::System).await;
+        let ana = server.visitor();
+        crate::support::set_up(&server, &ana).await;
+        let form = ana.open("/records/new").await.form(words::NEW).fill("title", "Papers").choose("files", "a.txt", "first");
+        let page = ana.submit(&form.choose("files", "b.txt", "second"), words::NEW).await;
+        // One of two wrapped keys is broken.
+        let lost = sql("select digest from blob order by digest limit 1").one(&app.db).await.unwrap().digest("digest").unwrap();
+        sql("update blob set wrapped_key = $2 where digest = $1").bind(lost).bind([7_u8; 76].as_slice()).run(&app.db).await.unwrap();
+        let changed = key_change::change(&app, Some(with_key("a")), &|_| ()).await.unwrap();
+        assert_eq!((changed.files, changed.broken, changed.resumed), (1, 1, false));
+        // As if it had been interrupted before its end.
+        sql("update key_change set done_at = null").run(&app.db).await.unwrap();
+        let fresh = App::open(settings.clone(), Clock::System).await.unwrap();
+        for named in [Some(with_key("b")), None] {
+            let refused = key_change::change(&fresh, named, &|_| ()).await;
+            assert!(matches!(refused, Err(Error::Refused(Refusal(said))) if said.contains("begun and not finished")));
+        }
+        let changed = key_change::change(&fresh, Some(with_key("a")), &|_| ()).await.unwrap();
+        assert!(changed.resumed && changed.new_id == with_key("a").id());
+        // What is whole opens; what is broken is mended by sending it again.
+        let open = [("a.txt", "first"), ("b.txt", "second")].map(|(name, words)| (address(&page, name), name, words));
+        let mut well = 0;
+        for (path, ..) in &open {
+            well += usize::from(ana.get(path).await.status == 200);
+        }
+        assert_eq!(well, 1);
+        let record = page.path.split('?').next().unwrap().to_owned();
+        for (path, name, words) in open {
+            add(&ana, &record, name, words).await;
+            assert_eq!(ana.get(&path).await.expect(200).body, words);
+        }
+        app.db.close().await;
+        fresh.db.close().await;
     }
 
     async fn a_second_step_outlives_a_change_of_the_key(engine: Engine) {

@@ -149,7 +149,7 @@ both_engines! {
         ledger::replay(&mut tx, &mut hold, std::slice::from_ref(&old)).await.unwrap();
         Projector::default().apply(&mut tx, &old).await.unwrap();
         tx.commit().await.unwrap();
-        let story = history::history(&app.db, actor, car, &StoryCursor::Newest, 25).await.unwrap();
+        let story = history::history(&app.db, actor, car, &StoryCursor::Newest, 25, 0).await.unwrap();
         let told = story.entries.iter().find(|entry| entry.event == old.event).unwrap();
         assert!(matches!(&told.payload, Payload::NoteAdded(note) if note.text.as_str() == "As it was written once"));
         let view = views::record(&app.db, actor, car).await.unwrap();
@@ -180,7 +180,7 @@ both_engines! {
             let version = views::record(&app.db, actor, record).await.unwrap().state.version;
             let seen = views::record(&app.db, actor, record).await.unwrap();
             records::edit(&app, actor, SubmissionKey::new(), record, renamed(&seen, version)).await.unwrap();
-            history::history(&app.db, actor, record, &StoryCursor::Newest, 9).await.unwrap();
+            history::history(&app.db, actor, record, &StoryCursor::Newest, 9, 0).await.unwrap();
             let tape = meter.record(false);
             costs.push((meter.statements() - statements, meter.rows() - rows));
             for statement in tape.iter().filter(|s| !s.text().trim_start().starts_with("insert")) {

@@ -153,6 +153,14 @@ fn only_the_ledger_writes_events() {
 }
 
 #[test]
+fn the_store_of_files_is_behind_one_module_and_writes_through() {
+    nothing("object_store", mentions("src", &["src/blobs/objects.rs"], &["object_store"]));
+    // A file that is not on the disk when its event is would be lost with the power; no test can take that away.
+    let objects = std::fs::read_to_string(root().join("src/blobs/objects.rs")).unwrap();
+    assert!(objects.contains("with_fsync(true)"));
+}
+
+#[test]
 fn nothing_is_unsafe_and_no_work_is_left_open() {
     let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
     assert!(manifest.contains("unsafe_code = \"forbid\""), "Cargo.toml forbids unsafe code");

@@ -189,7 +189,9 @@ impl Objects {
                 if let Some(id) = multipart {
                     match store.abort_multipart(&path, &id.to_owned()).await {
                         // Of parts that are gone some services say that nobody may abort them.
-                        Err(object_store::Error::PermissionDenied { .. }) => {}
+                        Err(object_store::Error::PermissionDenied { source, .. }) => {
+                            tracing::warn!(error = %source, "parts of a file that was given up may be left in the bucket");
+                        }
                         aborted => settled(aborted)?,
                     }
                 }
@@ -336,17 +338,7 @@ impl Writing {
             Self::Directory(mut upload) => {
                 upload.complete().await?;
             }
-            Self::S3(mut parts) => {
-                let Some(id) = parts.multipart.clone() else {
-                    let whole = PutPayload::from(std::mem::take(&mut parts.filling));
-                    parts.store.put(&parts.path, whole).await?;
-                    return Ok(());
-                };
-                parts.send().await?;
-                parts.sent().await?;
-                let done = std::mem::take(&mut parts.done);
-                parts.store.complete_multipart(&parts.path, &id, done).await?;
-            }
+            Self::S3(mut parts) => parts.finish().await?,
         }
         Ok(())
     }
@@ -360,11 +352,11 @@ fn emptied(bytes: Bytes) -> Vec<u8> {
     buffer
 }
 
-/// Parts that were under way when nobody wanted their object any more, by its path.
+/// What was under way when nobody wanted its object any more, by the object's path.
 type Ending = Arc<Mutex<HashMap<Path, Sending>>>;
 
-/// A part that is under way.
-type Sending = tokio::task::JoinHandle<object_store::Result<PartId>>;
+/// A part that is under way, or the end of an object, which is no part.
+type Sending = tokio::task::JoinHandle<object_store::Result<Option<PartId>>>;
 
 /// An object on its way to S3.
 pub struct Parts {
@@ -375,14 +367,15 @@ pub struct Parts {
     done: Vec<PartId>,
     /// The part that is filled.
     filling: Vec<u8>,
-    /// The part that is under way.
+    /// What is under way.
     sending: Option<(Bytes, Sending)>,
 }
 
 impl Drop for Parts {
+    /// Whoever deletes the object waits for what is under way: what arrives after that would stay for ever.
     fn drop(&mut self) {
-        if let Some((_, part)) = self.sending.take() {
-            self.ending.lock().unwrap_or_else(PoisonError::into_inner).insert(self.path.clone(), part);
+        if let Some((_, sending)) = self.sending.take() {
+            self.ending.lock().unwrap_or_else(PoisonError::into_inner).insert(self.path.clone(), sending);
         }
     }
 }
@@ -394,15 +387,37 @@ impl Parts {
         let part = Bytes::from(std::mem::replace(&mut self.filling, empty));
         let (store, path, payload) = (self.store.clone(), self.path.clone(), PutPayload::from(part.clone()));
         let (id, number) = (self.multipart.clone().unwrap_or_default(), self.done.len());
-        let task = tokio::spawn(async move { store.put_part(&path, &id, number, payload).await });
+        let task = tokio::spawn(async move { store.put_part(&path, &id, number, payload).await.map(Some) });
         self.sending = Some((part, task));
         Ok(())
     }
 
-    /// Waits for the part that is under way; returns its buffer, empty.
+    /// Sends what is left, and makes the object of it.
+    async fn finish(&mut self) -> Result<(), StoreError> {
+        let (store, path) = (self.store.clone(), self.path.clone());
+        let task = match self.multipart.clone() {
+            None => {
+                let whole = PutPayload::from(std::mem::take(&mut self.filling));
+                tokio::spawn(async move { store.put(&path, whole).await.map(|_| None) })
+            }
+            Some(id) => {
+                self.send().await?;
+                self.sent().await?;
+                let done = std::mem::take(&mut self.done);
+                tokio::spawn(async move { store.complete_multipart(&path, &id, done).await.map(|_| None) })
+            }
+        };
+        self.sending = Some((Bytes::new(), task));
+        self.sent().await?;
+        Ok(())
+    }
+
+    /// Waits for what is under way; returns its buffer, empty. It stays under way if nobody waits to the end.
     async fn sent(&mut self) -> Result<Vec<u8>, StoreError> {
-        let Some((part, task)) = self.sending.take() else { return Ok(Vec::new()) };
-        self.done.push(task.await.map_err(|error| object_store::Error::JoinError { source: error })??);
+        let Some((_, task)) = &mut self.sending else { return Ok(Vec::new()) };
+        let sent = task.await;
+        let part = self.sending.take().map(|(part, _)| part).unwrap_or_default();
+        self.done.extend(sent.map_err(|error| object_store::Error::JoinError { source: error })??);
         Ok(emptied(part))
     }
 }

@@ -199,7 +199,7 @@ pub async fn stream(
     }))
 }
 
-/// A whole content in memory, if it has at most so many bytes.
+/// A whole content in memory: for small ones.
 ///
 /// # Errors
 /// [`Unreadable`].

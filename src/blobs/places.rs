@@ -57,3 +57,24 @@ impl Places {
         Arc::clone(households.entry(household).or_insert_with(|| Arc::new(Semaphore::new(self.of_one))))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn one_household_leaves_room_for_another() {
+        let places = Places::new(4);
+        let [one, other] = [HouseholdId(Uuid::from_u128(1)), HouseholdId(Uuid::from_u128(2))];
+        let mut held = [places.take(one).await.unwrap(), places.take(one).await.unwrap()].into_iter();
+        assert!(matches!(places.take(one).await, Err(Error::Unavailable(said)) if said.contains("at once")));
+        let theirs = [places.take(other).await.unwrap(), places.take(other).await.unwrap()];
+        drop(held.next());
+        assert!(places.take(one).await.is_ok());
+        drop(theirs);
+    }
+}

@@ -78,6 +78,13 @@ async fn rotate(settings: Settings, new_key_file: Option<PathBuf>) -> Outcome {
             count(changed.files, "key"),
             count(changed.second_steps, "second step")
         ))?;
+        if changed.broken > 0 {
+            say(&format!(
+                "{} of files could not be unwrapped and stayed as they are. Run lifeops verify; sending such a file again \
+                 mends it.",
+                count(changed.broken, "key")
+            ))?;
+        }
         match (&changed.kept, from_settings) {
             (Some(kept), _) => say(&format!(
                 "Keep a copy of the new master.key somewhere else. The old key lies in {}: backups made before need it; \

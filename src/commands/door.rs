@@ -353,7 +353,14 @@ async fn decide(
         }
         Verb::AddFiles { to, files, label, occurred, .. } => {
             if let Some(note) = to {
-                wordings::wording(&mut *tx, actor, view.id, *note).await?;
+                match wordings::wording(&mut *tx, actor, view.id, *note).await {
+                    Err(Error::NotFound) => {
+                        let sentence = "This note is not here any more. Send the form once more, and the files come \
+                                        with the record alone.";
+                        return Err(Refusal::new(sentence).into());
+                    }
+                    found => found?,
+                };
             }
             attached(files, *label, *to, *occurred).collect()
         }

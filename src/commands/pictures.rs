@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::app::App;
-use crate::blobs::{self, DataKey, Kept, Objects, Role};
+use crate::blobs::{self, DataKey, Kept, Objects, Role, StoreError, Unreadable, Wrapped};
 use crate::domain::access::Actor;
 use crate::domain::attachment::{Attachment, BlobId};
 use crate::domain::ids::{HouseholdId, UploadId};
@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::keys;
 use crate::store::blobs as rows;
 use crate::store::blobs::Thumbnail;
+use crate::store::ledger;
 use crate::thumbnail;
 
 use super::uploads;
@@ -30,9 +31,7 @@ pub async fn kept(app: &App, household: HouseholdId, blob: BlobId) -> Result<Kep
         }
         found => found?,
     };
-    if app.key.named(&row.wrapped.key_id).is_none() {
-        keys::learn(&app.key, &app.db).await?;
-    }
+    keys::learn_of(&app.key, &app.db, &row.wrapped.key_id).await?;
     row.kept(&app.key)
 }
 
@@ -40,32 +39,21 @@ pub async fn kept(app: &App, household: HouseholdId, blob: BlobId) -> Result<Kep
 ///
 /// # Errors
 /// If the store or the database fails.
-pub async fn thumbnail(app: &App, actor: &Actor, file: &Attachment) -> Result<Option<Kept>> {
+pub async fn thumbnail(app: &App, actor: &Actor, file: &Attachment) -> Result<Option<Bytes>> {
     if !is_photo(&file.media_type) || file.size > LARGEST {
         return Ok(None);
     }
-    let household = actor.household;
     let mut broken = None;
-    match rows::thumbnail(&app.db, household, file.blob).await? {
+    match rows::thumbnail(&app.db, actor.household, file.blob).await? {
         Thumbnail::None => return Ok(None),
         Thumbnail::Made { object, size, wrapped } => {
-            if app.key.named(&wrapped.key_id).is_none() {
-                keys::learn(&app.key, &app.db).await?;
+            match open(app, actor.household, file.blob, &object, size, &wrapped).await {
+                Ok(picture) => return Ok(Some(picture)),
+                Err(error @ Error::Unavailable(_)) => return Err(error),
+                // One that is lost or broken is made again.
+                Err(error) => tracing::warn!(%error, "a thumbnail is made again"),
             }
-            // One that is lost or broken is made again.
-            if let Ok(key) = wrapped.unwrap(&app.key, household, file.blob, Role::Thumbnail) {
-                let known = Kept { object, size, key };
-                match blobs::content(&app.blobs.objects, &known).await {
-                    Ok(_) => return Ok(Some(known)),
-                    Err(blobs::Unreadable::Store(blobs::StoreError::Other(error))) => {
-                        return Err(blobs::Unreadable::Store(blobs::StoreError::Other(error)).into());
-                    }
-                    Err(error) => tracing::warn!(%error, "a thumbnail is made again"),
-                }
-                broken = Some(known.object);
-            } else {
-                broken = Some(object);
-            }
+            broken = Some(object);
         }
         Thumbnail::Unknown => {}
     }
@@ -74,15 +62,35 @@ pub async fn thumbnail(app: &App, actor: &Actor, file: &Attachment) -> Result<Op
     tokio::spawn(async move { make(&app, &actor, blob, broken.as_deref()).await }).await.map_err(Error::internal)?
 }
 
+/// Opens a thumbnail. [`Error::Unavailable`] if the store says nothing of it just now.
+async fn open(
+    app: &App,
+    household: HouseholdId,
+    blob: BlobId,
+    object: &str,
+    size: u64,
+    wrapped: &Wrapped,
+) -> Result<Bytes> {
+    keys::learn_of(&app.key, &app.db, &wrapped.key_id).await?;
+    let key = wrapped.unwrap(&app.key, household, blob, Role::Thumbnail)?;
+    let kept = Kept { object: object.to_owned(), size, key };
+    match blobs::content(&app.blobs.objects, &kept).await {
+        Ok(picture) => Ok(picture.into()),
+        Err(Unreadable::Store(StoreError::Other(error))) => Err(Unreadable::Store(StoreError::Other(error)).into()),
+        Err(error) => Err(Error::internal(error)),
+    }
+}
+
 /// Makes a thumbnail and keeps it. One at a time: pictures take memory.
-async fn make(app: &App, actor: &Actor, blob: BlobId, broken: Option<&str>) -> Result<Option<Kept>> {
+async fn make(app: &App, actor: &Actor, blob: BlobId, broken: Option<&str>) -> Result<Option<Bytes>> {
     let _turn = app.blobs.pictures.acquire().await.map_err(Error::internal)?;
-    // Somebody else may have made it while this waited.
-    if let Thumbnail::Made { object, size, wrapped } = rows::thumbnail(&app.db, actor.household, blob).await?
-        && broken != Some(&object)
-    {
-        let key = wrapped.unwrap(&app.key, actor.household, blob, Role::Thumbnail)?;
-        return Ok(Some(Kept { object, size, key }));
+    // Somebody else may have made it while this waited, or found that it cannot be made.
+    match rows::thumbnail(&app.db, actor.household, blob).await? {
+        Thumbnail::None => return Ok(None),
+        Thumbnail::Made { object, size, wrapped } if broken != Some(&object) => {
+            return open(app, actor.household, blob, &object, size, &wrapped).await.map(Some);
+        }
+        Thumbnail::Made { .. } | Thumbnail::Unknown => {}
     }
     let content = blobs::content(&app.blobs.objects, &kept(app, actor.household, blob).await?).await?;
     let made = tokio::task::spawn_blocking(move || thumbnail::make(&content)).await.map_err(Error::internal)?;
@@ -92,14 +100,17 @@ async fn make(app: &App, actor: &Actor, blob: BlobId, broken: Option<&str>) -> R
     };
     let upload = UploadId::new();
     let (object, key) = (Objects::new_name()?, DataKey::new()?);
-    let size = small.jpeg.len() as u64;
+    let picture = Bytes::from(small.jpeg);
+    let size = picture.len() as u64;
     rows::begin(&app.db, actor, upload, &object, app.clock.now().plus_seconds(uploads::WAITS), 0).await?;
-    let source = futures_util::stream::iter([Ok::<_, std::convert::Infallible>(Bytes::from(small.jpeg))]);
-    app.blobs.objects.take(&object, &key, u64::MAX, source, |_: String| async { Ok(()) }).await?;
+    let source = futures_util::stream::iter([Ok::<_, std::convert::Infallible>(picture.clone())]);
+    app.blobs.objects.take(&object, &key, u64::MAX, source, async |_| Ok(())).await?;
     let mut tx = app.db.begin().await?;
+    // So that it does not slip by a change of the master key, which holds the household too.
+    ledger::hold(&mut tx, actor.household).await?;
     keys::learn_within(&app.key, &mut tx).await?;
     let wrapped = key.wrap(&app.key.current(), actor.household, blob, Role::Thumbnail)?;
     rows::keep_thumbnail(&mut tx, actor, blob, upload, (&object, size, &wrapped), broken).await?;
     tx.commit().await?;
-    Ok(Some(Kept { object, size, key }))
+    Ok(Some(picture))
 }

@@ -7,14 +7,14 @@ use futures_util::Stream;
 use tokio::task::AbortHandle;
 
 use crate::app::App;
-use crate::blobs::seal::sealed_size;
-use crate::blobs::{DataKey, Failed, Objects, Role, StoreError};
+use crate::blobs::{DataKey, Failed, Objects, Role, StoreError, Unreadable, whole};
 use crate::domain::access::Actor;
 use crate::domain::attachment::NewFile;
 use crate::domain::ids::{HouseholdId, UploadId};
 use crate::domain::media;
 use crate::domain::text::FileName;
 use crate::error::{Error, Result};
+use crate::keys;
 use crate::store::blobs::{self, Doomed};
 use crate::store::ledger;
 
@@ -46,24 +46,38 @@ where
     let key = DataKey::new()?;
     let most = begin(app, actor, upload, &object, most).await?;
     let unfinished = Unfinished::new(app, actor.household, upload);
-    let in_parts = |id: String| async move { blobs::in_parts(&app.db, actor.household, upload, &id).await };
+    let in_parts = async |id: String| match blobs::in_parts(&app.db, actor.household, upload, &id).await? {
+        true => Ok(()),
+        false => Err(swept(app, &object, Some(&id)).await),
+    };
     let arrived = app.blobs.objects.take(&object, &key, most, source, in_parts).await?;
     let file_name = FileName::of(name);
     let media_type = media::sniff(&arrived.head, file_name.as_str());
     let file = NewFile { upload, blob: arrived.blob, file_name, media_type, size: arrived.size };
     let wrapped = key.wrap(&app.key.current(), actor.household, arrived.blob, Role::Content)?;
     let expires = app.clock.now().plus_seconds(WAITS);
-    blobs::arrived(&app.db, actor, &file, &arrived, &wrapped, expires).await?;
-    unfinished.keep();
+    if !blobs::arrived(&app.db, actor, &file, &arrived, &wrapped, expires).await? {
+        return Err(swept(app, &object, None).await.into());
+    }
     heal(app, actor, &file).await?;
     // Whoever sends a form again and again leaves no more behind than once; what came a moment ago may be another part of
     // the same form.
     let earlier = app.clock.now().plus_seconds(WAITS - A_MOMENT);
     discard_later(app, actor.household, blobs::waiting_like(&app.db, actor, &file, earlier).await?);
+    unfinished.keep();
     Ok(file)
 }
 
-/// A content that the household has, but whose object is lost or cut short, gets the object that has just arrived: whoever
+/// An upload of which nothing was heard for so long that it was swept out, by another server or by this one after it had
+/// been asleep: what came after that would be nobody's.
+async fn swept(app: &App, object: &str, multipart: Option<&str>) -> Error {
+    if let Err(error) = app.blobs.objects.delete(object, multipart).await {
+        tracing::warn!(%error, object, "an object that nobody needs was not deleted");
+    }
+    Error::Unavailable("The upload took too long, and was given up. Send the file again.".to_owned())
+}
+
+/// A content that the household has, but whose object is lost or broken, gets the object that has just arrived: whoever
 /// sends a file again means to have it.
 async fn heal(app: &App, actor: &Actor, file: &NewFile) -> Result<(), Failed> {
     let known = match blobs::blob(&app.db, actor.household, file.blob).await {
@@ -71,13 +85,17 @@ async fn heal(app: &App, actor: &Actor, file: &NewFile) -> Result<(), Failed> {
         Err(Error::NotFound) => return Ok(()),
         Err(error) => return Err(error.into()),
     };
-    let wrong = match app.blobs.objects.size(&known.object).await {
-        Ok(size) => size != sealed_size(known.size),
-        Err(StoreError::Missing) => true,
-        Err(_) => false,
+    keys::learn_of(&app.key, &app.db, &known.wrapped.key_id).await?;
+    let wrong = match known.kept(&app.key) {
+        Err(_) => true,
+        Ok(kept) => match whole(&app.blobs.objects, &kept, known.id, &|_| ()).await {
+            // Of what the store does not say nothing is known.
+            Ok(()) | Err(Unreadable::Store(StoreError::Other(_)) | Unreadable::Inside(_)) => false,
+            Err(_) => true,
+        },
     };
     if wrong && blobs::heal(&app.db, actor, &app.key, file, &known.object).await? {
-        tracing::warn!(object = known.object, "a file whose object was lost or cut short was sent again, and is whole");
+        tracing::warn!(object = known.object, "a file that could not be read was sent again, and is whole");
     }
     Ok(())
 }

@@ -65,6 +65,11 @@ impl Label {
     /// Every label, in the order in which forms offer them.
     pub const ALL: [Self; 6] = [Self::Receipt, Self::Manual, Self::Warranty, Self::Photo, Self::Contract, Self::Other];
 
+    /// What forms offer: each label's word, and what it is called.
+    pub fn choices() -> Vec<(&'static str, &'static str)> {
+        Self::ALL.iter().map(|label| (label.as_str(), label.words())).collect()
+    }
+
     /// The word that is stored.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -172,11 +177,11 @@ pub struct Attachment {
 
 impl Attachment {
     /// An attachment as the event adds it.
-    pub fn added(fact: &Fact, added: &AttachmentAdded) -> Self {
+    pub fn added(event: EventId, position: i64, occurred: Occurred, added: &AttachmentAdded) -> Self {
         Self {
             id: added.attachment_id,
-            event: fact.event,
-            position: fact.position,
+            event,
+            position,
             blob: added.blob,
             file_name: added.file_name.clone(),
             media_type: added.media_type.clone(),
@@ -184,7 +189,7 @@ impl Attachment {
             label: added.label,
             note: added.note,
             supersedes: added.supersedes,
-            occurred: fact.occurred,
+            occurred,
             standing: Standing::Present,
         }
     }
@@ -218,7 +223,7 @@ pub fn fold(facts: &[Fact]) -> Vec<Attachment> {
                 if let Some(old) = added.supersedes.filter(|_| holds) {
                     settle(&mut all, old, Standing::Superseded);
                 }
-                all.push(Attachment { standing, ..Attachment::added(fact, added) });
+                all.push(Attachment { standing, ..Attachment::added(fact.event, fact.position, fact.occurred, added) });
             }
             Payload::AttachmentChanged(changed) if holds => {
                 if let Some(one) = all.iter_mut().find(|one| one.id == changed.attachment_id) {

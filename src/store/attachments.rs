@@ -1,9 +1,11 @@
 //! The files of records, for whoever may see the record: every query says so itself.
 
+use std::collections::HashSet;
+
 use crate::domain::access::Actor;
-use crate::domain::attachment::{Attachment, BlobId, Standing};
+use crate::domain::attachment::{Attachment, BlobId, NewFile, Standing};
 use crate::domain::event::Payload;
-use crate::domain::ids::{AttachmentId, EventId, HouseholdId, RecordId};
+use crate::domain::ids::{AttachmentId, EventId, HouseholdId, RecordId, SubmissionKey, UploadId};
 use crate::domain::text::FileName;
 use crate::domain::when::Occurred;
 use crate::error::{Error, Result};
@@ -100,6 +102,32 @@ pub async fn named(db: &Db, actor: &Actor, record: RecordId, ids: &[AttachmentId
     Ok(files)
 }
 
+/// The files that a form of the member's own brought, by its key and in its order, as they are called now; none if it
+/// was never accepted.
+///
+/// # Errors
+/// If the database refuses.
+pub async fn of_submission(db: &Db, actor: &Actor, key: SubmissionKey) -> Result<Vec<NewFile>> {
+    let rows = sql(format!(
+        "select {COLUMNS} from submission as s
+         join attachment as a on a.household_id = s.household_id and a.record_id = s.record_id
+          and a.position >= s.first_position and a.position < s.first_position + s.events
+         join record_view as v on v.household_id = a.household_id and v.id = a.record_id
+         where s.household_id = $1 and s.member_id = $2 and s.key = $3 and {VISIBLE}
+         order by a.position desc"
+    ))
+    .bind(actor.household)
+    .bind(actor.member)
+    .bind(key)
+    .all(db)
+    .await?;
+    let brought = |row: &Row| {
+        let Attachment { blob, file_name, media_type, size, .. } = read(row)?;
+        Ok(NewFile { upload: UploadId::new(), blob, file_name, media_type, size })
+    };
+    rows.iter().map(brought).collect()
+}
+
 /// A record's files that are not among its present ones, latest first, at most a page.
 ///
 /// # Errors
@@ -120,12 +148,21 @@ pub async fn put_away(db: &Db, actor: &Actor, record: RecordId) -> Result<Vec<At
     rows.iter().map(read).collect()
 }
 
-/// The latest event that put a file away: its removal, the adding of the file that took its place, or what undid its own
-/// adding. To undo that is to bring the file back.
+/// What put a file away.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PutAway {
+    /// The event. To undo it is to bring the file back.
+    pub event: EventId,
+    /// The file that took its place, if one did.
+    pub by: Option<AttachmentId>,
+}
+
+/// What put a file away: its removal, the adding of the file that took its place, or what undid its own adding. What is
+/// undone itself does not count.
 ///
 /// # Errors
 /// If the database refuses, or an event cannot be read.
-pub async fn put_away_by(db: &Db, actor: &Actor, record: RecordId, file: &Attachment) -> Result<Option<EventId>> {
+pub async fn put_away_by(db: &Db, actor: &Actor, record: RecordId, file: &Attachment) -> Result<Option<PutAway>> {
     let rows = sql(format!(
         "select e.event_id, e.kind, e.payload_version, e.payload from record_events as e
          where e.household_id = $1 and e.record_id = $3
@@ -138,16 +175,27 @@ pub async fn put_away_by(db: &Db, actor: &Actor, record: RecordId, file: &Attach
     .bind(record)
     .all(db)
     .await?;
+    let mut undone = HashSet::new();
     for row in &rows {
+        let event = EventId(row.uuid("event_id")?);
+        if undone.contains(&event) {
+            continue;
+        }
         let payload = Payload::decode(&row.text("kind")?, row.int("payload_version")?, &row.bytes("payload")?);
-        let puts_away = match (file.standing, payload.map_err(Error::internal)?) {
-            (Standing::Removed, Payload::AttachmentRemoved(removed)) => removed.attachment_id == file.id,
-            (Standing::Superseded, Payload::AttachmentAdded(added)) => added.supersedes == Some(file.id),
-            (Standing::Undone, Payload::EventRetracted(retracted)) => retracted.event_id == file.event,
-            _ => false,
+        let payload = payload.map_err(Error::internal)?;
+        let (puts_away, by) = match (file.standing, &payload) {
+            (Standing::Removed, Payload::AttachmentRemoved(removed)) => (removed.attachment_id == file.id, None),
+            (Standing::Superseded, Payload::AttachmentAdded(added)) => {
+                (added.supersedes == Some(file.id), Some(added.attachment_id))
+            }
+            (Standing::Undone, Payload::EventRetracted(retracted)) => (retracted.event_id == file.event, None),
+            _ => (false, None),
         };
         if puts_away {
-            return Ok(Some(EventId(row.uuid("event_id")?)));
+            return Ok(Some(PutAway { event, by }));
+        }
+        if let Payload::EventRetracted(retracted) = payload {
+            undone.insert(retracted.event_id);
         }
     }
     Ok(None)
@@ -185,9 +233,7 @@ pub async fn anywhere<'a>(on: impl Into<On<'a>>, actor: &Actor, id: AttachmentId
 /// How much a household keeps in files.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Storage {
-    /// Contents, each counted once.
-    pub blobs: i64,
-    /// Their plain bytes.
+    /// The plain bytes of contents, each counted once.
     pub bytes: i64,
     /// Files on records, removed and replaced ones included.
     pub files: i64,
@@ -201,12 +247,11 @@ pub struct Storage {
 /// If the database refuses.
 pub async fn storage(db: &Db, household: HouseholdId) -> Result<Storage> {
     let row = sql("
-        select (select count(*) from blob where household_id = $1) as blobs,
-               (select coalesce(cast(sum(size) as bigint), 0) from blob where household_id = $1) as bytes,
+        select (select coalesce(cast(sum(size) as bigint), 0) from blob where household_id = $1) as bytes,
                (select count(*) from attachment where household_id = $1) as files,
                (select coalesce(cast(sum(size) as bigint), 0) from attachment where household_id = $1) as told")
     .bind(household)
     .one(db)
     .await?;
-    Ok(Storage { blobs: row.int("blobs")?, bytes: row.int("bytes")?, files: row.int("files")?, told: row.int("told")? })
+    Ok(Storage { bytes: row.int("bytes")?, files: row.int("files")?, told: row.int("told")? })
 }

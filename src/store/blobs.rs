@@ -4,7 +4,7 @@
 use crate::blobs::{Arrived, Kept, Role, Wrapped};
 use crate::domain::access::Actor;
 use crate::domain::attachment::{BlobId, NewFile};
-use crate::domain::ids::{HouseholdId, MemberId, UploadId};
+use crate::domain::ids::{HouseholdId, UploadId};
 use crate::domain::instant::Instant;
 use crate::domain::text::FileName;
 use crate::error::{Error, Result};
@@ -53,18 +53,18 @@ pub async fn begin<'a>(
     Ok(())
 }
 
-/// Notes under which id S3 knows the parts of an object, before there is a part.
+/// Notes under which id S3 knows the parts of an object, before there is a part. False if the upload was given up.
 ///
 /// # Errors
 /// If the database refuses.
-pub async fn in_parts(db: &Db, household: HouseholdId, upload: UploadId, multipart: &str) -> Result<()> {
-    sql("update upload set multipart_id = $3 where household_id = $1 and id = $2")
+pub async fn in_parts(db: &Db, household: HouseholdId, upload: UploadId, multipart: &str) -> Result<bool> {
+    let noted = sql("update upload set multipart_id = $3 where household_id = $1 and id = $2 and not doomed")
         .bind(household)
         .bind(upload)
         .bind(multipart)
         .run(db)
         .await?;
-    Ok(())
+    Ok(noted > 0)
 }
 
 /// Notes that an upload is still under way.
@@ -81,7 +81,8 @@ pub async fn prolong(db: &Db, household: HouseholdId, upload: UploadId, expires:
     Ok(())
 }
 
-/// Notes that the bytes have arrived: from now on the file may be attached, until `expires`.
+/// Notes that the bytes have arrived: from now on the file may be attached, until `expires`. False if the upload was given
+/// up meanwhile.
 ///
 /// # Errors
 /// If the database refuses.
@@ -92,12 +93,12 @@ pub async fn arrived(
     arrived: &Arrived,
     wrapped: &Wrapped,
     expires: Instant,
-) -> Result<()> {
-    sql("
+) -> Result<bool> {
+    let noted = sql("
         update upload
         set digest = $3, size = $4, key_id = $5, wrapped_key = $6, file_name = $7, media_type = $8, expires_at = $9,
             multipart_id = null
-        where household_id = $1 and id = $2")
+        where household_id = $1 and id = $2 and not doomed")
     .bind(actor.household)
     .bind(file.upload)
     .bind(arrived.blob)
@@ -109,7 +110,7 @@ pub async fn arrived(
     .bind(expires)
     .run(db)
     .await?;
-    Ok(())
+    Ok(noted > 0)
 }
 
 /// A file that arrived earlier and waits to be attached, if it is the member's own.
@@ -190,8 +191,8 @@ pub async fn claim(
     Ok(Some((fresh == 0).then_some(spare)))
 }
 
-/// Gives a content whose object is lost the one of an upload that waits, and the upload the lost one in return: so whoever
-/// attaches it deletes what there is of that. False if either has changed meanwhile.
+/// Gives a content whose object is lost or broken the one of an upload that waits, and the upload the lost one in return: so
+/// whoever attaches it deletes what there is of that. False if either has changed meanwhile.
 ///
 /// # Errors
 /// If the database refuses.
@@ -206,31 +207,32 @@ pub async fn heal(db: &Db, actor: &Actor, keys: &Keyring, file: &NewFile, lost: 
     .bind(file.blob)
     .optional(&mut tx)
     .await?;
-    let broken = sql("select key_id, wrapped_key from blob where household_id = $1 and digest = $2 and object = $3")
-        .bind(actor.household)
-        .bind(file.blob)
-        .bind(lost)
-        .optional(&mut tx)
-        .await?;
-    let (Some(sound), Some(broken)) = (sound, broken) else { return Ok(false) };
+    let Some(sound) = sound else { return Ok(false) };
+    let object = sound.text("object")?;
     let wrapped = Wrapped { key_id: sound.text("key_id")?, bytes: sound.bytes("wrapped_key")? };
     let Some(wrapped) = under_current(&mut tx, actor, keys, file.blob, wrapped).await? else { return Ok(false) };
-    sql("update blob set object = $3, key_id = $4, wrapped_key = $5 where household_id = $1 and digest = $2")
-        .bind(actor.household)
-        .bind(file.blob)
-        .bind(sound.text("object")?)
-        .bind(&wrapped.key_id)
-        .bind(wrapped.bytes.as_slice())
-        .run(&mut tx)
-        .await?;
-    sql("update upload set object = $3, key_id = $4, wrapped_key = $5 where household_id = $1 and id = $2")
+    // Whoever sweeps meanwhile changes this row first, or waits for it.
+    let given = sql("update upload set object = $4 where household_id = $1 and id = $2 and object = $3 and not doomed")
         .bind(actor.household)
         .bind(file.upload)
+        .bind(&object)
         .bind(lost)
-        .bind(broken.text("key_id")?)
-        .bind(broken.bytes("wrapped_key")?)
         .run(&mut tx)
         .await?;
+    let taken = sql("
+        update blob set object = $4, key_id = $5, wrapped_key = $6
+        where household_id = $1 and digest = $2 and object = $3")
+    .bind(actor.household)
+    .bind(file.blob)
+    .bind(lost)
+    .bind(&object)
+    .bind(&wrapped.key_id)
+    .bind(wrapped.bytes.as_slice())
+    .run(&mut tx)
+    .await?;
+    if (given, taken) != (1, 1) {
+        return Ok(false);
+    }
     tx.commit().await?;
     Ok(true)
 }
@@ -263,16 +265,13 @@ async fn under_current(
 /// # Errors
 /// If the database refuses.
 pub async fn doom(db: &Db, household: HouseholdId, upload: UploadId) -> Result<Option<Doomed>> {
-    sql("update upload set doomed = true where household_id = $1 and id = $2")
-        .bind(household)
-        .bind(upload)
-        .run(db)
-        .await?;
-    let row = sql("select household_id, id, object, multipart_id from upload where household_id = $1 and id = $2")
-        .bind(household)
-        .bind(upload)
-        .optional(db)
-        .await?;
+    let row = sql("
+        update upload set doomed = true where household_id = $1 and id = $2
+        returning household_id, id, object, multipart_id")
+    .bind(household)
+    .bind(upload)
+    .optional(On::Writing(db))
+    .await?;
     row.as_ref().map(doomed).transpose()
 }
 
@@ -281,15 +280,15 @@ pub async fn doom(db: &Db, household: HouseholdId, upload: UploadId) -> Result<O
 /// # Errors
 /// If the database refuses.
 pub async fn doom_own(db: &Db, actor: &Actor, upload: UploadId) -> Result<Option<Doomed>> {
-    let row = sql("select member_id from upload where household_id = $1 and id = $2")
-        .bind(actor.household)
-        .bind(upload)
-        .optional(db)
-        .await?;
-    match row.map(|row| row.uuid("member_id")).transpose()?.map(MemberId) {
-        Some(member) if member == actor.member => doom(db, actor.household, upload).await,
-        _ => Ok(None),
-    }
+    let row = sql("
+        update upload set doomed = true where household_id = $1 and id = $2 and member_id = $3
+        returning household_id, id, object, multipart_id")
+    .bind(actor.household)
+    .bind(upload)
+    .bind(actor.member)
+    .optional(On::Writing(db))
+    .await?;
+    row.as_ref().map(doomed).transpose()
 }
 
 /// Gives up every upload that has expired, and names all that are given up and still there, at most `limit`.
@@ -540,7 +539,7 @@ pub async fn no_thumbnail(db: &Db, household: HouseholdId, id: BlobId) -> Result
     Ok(())
 }
 
-/// Keeps a thumbnail whose object came with an upload, in place of one that is lost or broken; false if somebody else kept
+/// Keeps a thumbnail whose object came with an upload, in place of one that is lost or broken, unless somebody else kept
 /// another one meanwhile. The object that is not needed any more is nobody's from now on.
 ///
 /// # Errors
@@ -552,7 +551,7 @@ pub async fn keep_thumbnail(
     upload: UploadId,
     made: (&str, u64, &Wrapped),
     instead_of: Option<&str>,
-) -> Result<bool> {
+) -> Result<()> {
     let (object, size, wrapped) = made;
     let kept = sql("
         insert into thumbnail (household_id, digest, object, size, key_id, wrapped_key)
@@ -578,7 +577,7 @@ pub async fn keep_thumbnail(
         None => "delete from upload where household_id = $1 and id = $2",
     };
     sql(after).bind(actor.household).bind(upload).bind_all(unneeded).run(&mut *tx).await?;
-    Ok(kept)
+    Ok(())
 }
 
 /// Which table keeps a wrapped key.
@@ -613,7 +612,8 @@ impl Shelf {
     }
 }
 
-/// A household's keys on a shelf that are not wrapped under the master key of that id, at most `limit`.
+/// A household's keys on a shelf that are not wrapped under the master key of that id, those after a content's, at most
+/// `limit`.
 ///
 /// # Errors
 /// If the database refuses.
@@ -622,14 +622,19 @@ pub async fn under_others(
     shelf: Shelf,
     household: HouseholdId,
     key_id: &str,
+    after: Option<BlobId>,
     limit: i64,
 ) -> Result<Vec<(BlobId, Wrapped)>> {
     let rows = sql(format!(
-        "select digest, key_id, wrapped_key from {} where household_id = $1 and key_id <> $2 order by digest limit $3",
+        "select digest, key_id, wrapped_key from {}
+         where household_id = $1 and key_id <> $2 and digest > $3
+         order by digest
+         limit $4",
         shelf.table()
     ))
     .bind(household)
     .bind(key_id)
+    .bind(after.as_ref().map_or(&[][..], |after| &after.0))
     .bind(limit)
     .all(&mut *tx)
     .await?;
@@ -667,21 +672,19 @@ pub async fn rewrap(
     Ok(())
 }
 
-/// Gives up what a key that nobody can unwrap is for: a thumbnail, or an upload that waits.
+/// Gives up uploads that wait and whose key nobody can unwrap.
 ///
 /// # Errors
 /// If the database refuses.
-pub async fn let_go(tx: &mut Tx, shelf: Shelf, household: HouseholdId, id: BlobId, wrapped: &Wrapped) -> Result<()> {
-    let text = match shelf {
-        Shelf::Blobs => return Err(Error::internal("a content is never given up")),
-        // The object stays behind, unreadable: nobody knows any more what it is.
-        Shelf::Thumbnails => "delete from thumbnail where household_id = $1 and digest = $2 and wrapped_key = $3",
-        Shelf::Uploads => {
-            "update upload set doomed = true, key_id = null
-             where household_id = $1 and digest = $2 and wrapped_key = $3"
-        }
-    };
-    sql(text).bind(household).bind(id).bind(wrapped.bytes.as_slice()).run(&mut *tx).await?;
+pub async fn let_go(tx: &mut Tx, household: HouseholdId, id: BlobId, wrapped: &Wrapped) -> Result<()> {
+    sql("
+        update upload set doomed = true, key_id = null
+        where household_id = $1 and digest = $2 and wrapped_key = $3")
+    .bind(household)
+    .bind(id)
+    .bind(wrapped.bytes.as_slice())
+    .run(&mut *tx)
+    .await?;
     Ok(())
 }
 

@@ -114,11 +114,18 @@ pub struct HistoryPage {
     pub total: i64,
 }
 
-/// A record with a page of its story.
+/// A record with a page of its story, and so many of its files.
 ///
 /// # Errors
 /// [`Error::NotFound`] if the record is not the member's to see.
-pub async fn history(db: &Db, actor: &Actor, record: RecordId, cursor: &Cursor, page: usize) -> Result<HistoryPage> {
+pub async fn history(
+    db: &Db,
+    actor: &Actor,
+    record: RecordId,
+    cursor: &Cursor,
+    page: usize,
+    files: usize,
+) -> Result<HistoryPage> {
     let (edge, forward) = match cursor {
         Cursor::Newest => (Place { from: "9999-99".into(), precision: 0, position: 0 }, true),
         Cursor::Before(place) => (place.clone(), true),
@@ -135,10 +142,10 @@ pub async fn history(db: &Db, actor: &Actor, record: RecordId, cursor: &Cursor, 
     );
     let values: [Value; 3] = [edge.from.into(), edge.precision.into(), edge.position.into()];
     let story = statement(actor, record, &entries, order, &values);
-    let shown = attachments::shown_statement(actor, record, None, attachments::SHOWN);
-    let [view, mut rows, files] = db.together([views::record_statement(actor, record), story, shown]).await?;
+    let shown = attachments::shown_statement(actor, record, None, files);
+    let [view, mut rows, shown] = db.together([views::record_statement(actor, record), story, shown]).await?;
     let view = views::read_record(view.first())?;
-    let (files, more_files) = attachments::read_shown(&files, attachments::SHOWN)?;
+    let (files, more_files) = attachments::read_shown(&shown, files)?;
     let more = rows.len() > page;
     rows.truncate(page);
     if !forward {

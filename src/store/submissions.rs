@@ -6,7 +6,7 @@ use crate::domain::ids::{EventId, RecordId, SubmissionKey};
 use crate::domain::instant::Instant;
 use crate::error::{Error, Result};
 
-use super::db::{Db, Row, Sql, Tx, sql};
+use super::db::{Row, Sql, Tx, sql};
 use super::ledger::{self, Hold};
 use super::views::{self, RecordView};
 
@@ -50,14 +50,6 @@ pub async fn open(tx: &mut Tx, actor: &Actor, key: SubmissionKey, record: Option
     let role = first(2).map(read_role).transpose()?.flatten();
     let removed_from = first(2).map(|row| row.opt_instant("removed_at")).transpose()?.flatten();
     Ok(Opening { hold, view, earlier: first(1).map(earlier).transpose()?, role, removed_from })
-}
-
-/// What a key of the member was accepted for, if it was.
-///
-/// # Errors
-/// If the database refuses.
-pub async fn find(db: &Db, actor: &Actor, key: SubmissionKey) -> Result<Option<Earlier>> {
-    find_statement(actor, key).optional(db).await?.as_ref().map(earlier).transpose()
 }
 
 fn find_statement(actor: &Actor, key: SubmissionKey) -> Sql {

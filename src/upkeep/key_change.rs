@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use crate::app::App;
+use crate::blobs::Wrapped;
 use crate::commands::second_factor;
 use crate::domain::Refusal;
 use crate::domain::ids::HouseholdId;
@@ -27,6 +28,8 @@ pub struct Changed {
     pub resumed: bool,
     /// How many keys of files were wrapped again.
     pub files: u64,
+    /// How many could not be unwrapped and stay as they are: their files cannot be read, before and after.
+    pub broken: u64,
     /// How many secrets of second steps were sealed again.
     pub second_steps: u64,
     /// Where the old key lies now, if it came from the data directory.
@@ -49,13 +52,14 @@ pub async fn change(app: &App, fresh: Option<MasterKey>, progress: &(dyn Fn(u64)
         Some(_) => None,
         None => keys::put_in_place(&app.settings.data, &change.old_id, &change.new_id)?,
     };
-    let mut files = 0;
+    let (mut files, mut broken) = (0, 0);
     for household in ledger::households(&app.db).await? {
-        files += wrap_again(app, household.id, &|more| progress(files + more)).await?;
+        let wraps = wrap_again(app, household.id, &|more| progress(files + more)).await?;
+        (files, broken) = (files + wraps.again, broken + wraps.broken);
     }
     let second_steps = second_factor::seal_again(app).await?;
     installation::end_key_change(&app.db, app.clock.now()).await?;
-    Ok(Changed { old_id: change.old_id, new_id: change.new_id, resumed, files, second_steps, kept })
+    Ok(Changed { old_id: change.old_id, new_id: change.new_id, resumed, files, broken, second_steps, kept })
 }
 
 /// Makes the new key the installation's own: from now on everything new is under it. Returns the change, and whether an
@@ -68,7 +72,20 @@ async fn begin(app: &App, fresh: Option<MasterKey>) -> Result<(KeyChange, bool)>
     };
     let (_, known) = installation::keys(&mut tx).await?;
     match known {
-        Some(change) if change.done_at.is_none() => return Ok((change, true)),
+        Some(change) if change.done_at.is_none() => {
+            // The key that was named first is the one that is changed to, and it must not get lost.
+            let from_settings = app.settings.master_key.as_ref().map(|_| MasterKey::open(&app.settings)).transpose()?;
+            return match (fresh, from_settings) {
+                (Some(new), _) if new.id() != change.new_id => refuse(
+                    "A change to another master key was begun and not finished. Name the file that holds that key.",
+                ),
+                (None, Some(known)) if known.id() != change.new_id => refuse(
+                    "A change of the master key was begun and not finished. Name the file that holds the new key with \
+                     --new-key-file once more.",
+                ),
+                _ => Ok((change, true)),
+            };
+        }
         Some(change) if change.done_at.is_some_and(|done| app.clock.now().seconds_since(done) < REST) => {
             return refuse(
                 "The master key was changed a moment ago, and servers are still learning of it. Try again in a minute.",
@@ -107,39 +124,51 @@ fn refuse<T>(sentence: &str) -> Result<T> {
     Err(Error::Refused(Refusal::new(sentence)))
 }
 
+/// What became of a household's keys.
+#[derive(Clone, Copy, Default)]
+struct Wraps {
+    again: u64,
+    broken: u64,
+}
+
 /// Wraps a household's keys again. The household is held meanwhile, so that none slips by.
-async fn wrap_again(app: &App, household: HouseholdId, progress: &(dyn Fn(u64) + Sync)) -> Result<u64> {
+async fn wrap_again(app: &App, household: HouseholdId, progress: &(dyn Fn(u64) + Sync)) -> Result<Wraps> {
     let current = app.key.current();
-    let mut done = 0;
-    loop {
-        let mut tx = app.db.begin().await?;
-        ledger::hold(&mut tx, household).await?;
-        let mut found = 0;
-        for shelf in Shelf::ALL {
-            for (blob, wrapped) in blobs::under_others(&mut tx, shelf, household, &current.id(), AT_ONCE).await? {
-                found += 1;
-                let key = match wrapped.unwrap(&app.key, household, blob, shelf.role()) {
-                    Ok(key) => key,
-                    Err(error) if shelf == Shelf::Blobs => {
-                        return Err(Error::Unavailable(format!(
-                            "The key of the file {blob} cannot be changed: {error}. Run lifeops verify."
-                        )));
+    let mut wraps = Wraps::default();
+    for shelf in Shelf::ALL {
+        let mut after = None;
+        loop {
+            let mut tx = app.db.begin().await?;
+            ledger::hold(&mut tx, household).await?;
+            let page = blobs::under_others(&mut tx, shelf, household, &current.id(), after, AT_ONCE).await?;
+            let Some((last, _)) = page.last() else { break };
+            // Uploads of one content stand together, perhaps on both sides of a page's end; each pass leaves none behind.
+            after = (shelf == Shelf::Blobs).then_some(*last);
+            for (blob, wrapped) in page {
+                match wrapped.unwrap(&app.key, household, blob, shelf.role()) {
+                    Ok(key) => {
+                        let again = key.wrap(&current, household, blob, shelf.role())?;
+                        blobs::rewrap(&mut tx, shelf, household, blob, &wrapped, &again).await?;
+                        wraps.again += 1;
                     }
-                    // A thumbnail is made again, and what waits is sent again.
-                    Err(_) => {
-                        blobs::let_go(&mut tx, shelf, household, blob, &wrapped).await?;
-                        continue;
-                    }
-                };
-                let again = key.wrap(&current, household, blob, shelf.role())?;
-                blobs::rewrap(&mut tx, shelf, household, blob, &wrapped, &again).await?;
+                    Err(error) => match shelf {
+                        Shelf::Blobs => {
+                            tracing::error!(%blob, %error, "the key of a file cannot be changed: the file cannot be read");
+                            wraps.broken += 1;
+                        }
+                        // It opens as little under this name, and is made again when it is asked for.
+                        Shelf::Thumbnails => {
+                            let renamed = Wrapped { key_id: current.id(), bytes: wrapped.bytes.clone() };
+                            blobs::rewrap(&mut tx, shelf, household, blob, &wrapped, &renamed).await?;
+                        }
+                        // What waits is sent again.
+                        Shelf::Uploads => blobs::let_go(&mut tx, household, blob, &wrapped).await?,
+                    },
+                }
             }
-        }
-        tx.commit().await?;
-        done += found;
-        progress(done);
-        if found == 0 {
-            return Ok(done);
+            tx.commit().await?;
+            progress(wraps.again);
         }
     }
+    Ok(wraps)
 }

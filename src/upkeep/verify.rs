@@ -109,7 +109,7 @@ pub async fn all(app: &App, kept: &[String], progress: &(dyn Fn(u64, u64) + Sync
         });
     }
     tx.rollback().await?;
-    // Contents are never changed or taken away: what is opened here belongs to what was looked at there, and perhaps more.
+    // Contents are never taken away: what is opened here belongs to what was looked at there, and perhaps more.
     let opened = AtomicU64::new(0);
     let told = |more: u64| {
         let bytes = opened.fetch_add(more, Ordering::Relaxed) + more;

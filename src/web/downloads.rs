@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, Version, header};
+use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt as _;
 use tokio::sync::mpsc;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use super::error::HtmlError;
+use super::error::{HtmlError, Plain};
 use super::guards::Me;
 use super::paths::{Asked, FilePath, RecordPath};
 use super::serving::{Wanted, content_range, disposition, unsatisfied, wanted};
@@ -59,23 +59,13 @@ pub async fn show(
     let kept = pictures::kept(&app, me.actor.household, file.blob).await?;
     let inline = is_shown_inline(&file.media_type) && !asked.has("download");
     let policy = if file.media_type == "application/pdf" && inline { OF_PDF } else { SANDBOX };
-    let kind = HeaderValue::from_str(&served_as(&file.media_type))
-        .unwrap_or(HeaderValue::from_static("application/octet-stream"));
-    let mut response = send(&app, kept, &file.blob.to_string(), &method, &headers).await?;
+    let kind = HeaderValue::from_str(&file.media_type).unwrap_or(HeaderValue::from_static("application/octet-stream"));
     let own = [
         (header::CONTENT_TYPE, kind),
         (header::CONTENT_DISPOSITION, disposition(inline, file.file_name.as_str())),
         (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy)),
     ];
-    if response.status() != StatusCode::NOT_MODIFIED {
-        response.headers_mut().extend(own);
-    }
-    Ok(response)
-}
-
-/// Text of an unknown encoding is told as UTF-8, which it was found to be.
-fn served_as(media_type: &str) -> String {
-    if media_type.starts_with("text/") { format!("{media_type}; charset=utf-8") } else { media_type.to_owned() }
+    Ok(send(&app, kept, &file.blob.to_string(), own, &method, &headers).await?)
 }
 
 /// `GET /thumbnails/{attachment}`
@@ -83,15 +73,21 @@ pub async fn thumbnail(
     State(app): State<App>,
     Me(me): Me,
     FilePath(id): FilePath,
-    method: Method,
     headers: HeaderMap,
 ) -> Result<Response, HtmlError> {
     let (file, _) = attachments::anywhere(&app.db, &me.actor, id).await?;
-    let Some(kept) = pictures::thumbnail(&app, &me.actor, &file).await? else { return Ok(no_picture()) };
-    let mut response = send(&app, kept, &format!("{}-small", file.blob), &method, &headers).await?;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("image/jpeg"));
-    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(SANDBOX));
-    Ok(response)
+    let etag = format!("\"{}-small\"", file.blob);
+    // Whoever has it already is told so, and nothing is read for them. It is small, and goes out whole.
+    let asked = wanted(&headers, &etag, 0);
+    if asked.is_settled() {
+        return Ok(tagged((asked.status(), Plain, ()).into_response(), &etag)?);
+    }
+    let Some(picture) = pictures::thumbnail(&app, &me.actor, &file).await? else { return Ok(no_picture()) };
+    let own = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("image/jpeg")),
+        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(SANDBOX)),
+    ];
+    Ok(tagged((own, Body::from(picture)).into_response(), &etag)?)
 }
 
 /// What stands in a gallery for a picture of which no small one can be made.
@@ -108,8 +104,15 @@ fn no_picture() -> Response {
         .into_response()
 }
 
-/// Sends a content as the request wants it.
-async fn send(app: &App, kept: Kept, name: &str, method: &Method, headers: &HeaderMap) -> Result<Response> {
+/// Sends a content as the request wants it; `own` stands on answers that carry it.
+async fn send(
+    app: &App,
+    kept: Kept,
+    name: &str,
+    own: [(HeaderName, HeaderValue); 3],
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Response> {
     let etag = format!("\"{name}\"");
     let size = kept.size;
     let asked = match wanted(headers, &etag, size) {
@@ -117,9 +120,9 @@ async fn send(app: &App, kept: Kept, name: &str, method: &Method, headers: &Head
         other => other,
     };
     let mut response = match asked {
-        Wanted::NotModified | Wanted::FailedPrecondition => asked.status().into_response(),
+        Wanted::NotModified | Wanted::FailedPrecondition => (asked.status(), Plain, ()).into_response(),
         Wanted::Unsatisfiable => {
-            (asked.status(), [(header::CONTENT_RANGE, unsatisfied(size))], super::error::Plain, ()).into_response()
+            (asked.status(), [(header::CONTENT_RANGE, unsatisfied(size))], Plain, ()).into_response()
         }
         Wanted::Whole => {
             let mut response = body(app, &kept, 0..size, method).await?.into_response();
@@ -133,12 +136,18 @@ async fn send(app: &App, kept: Kept, name: &str, method: &Method, headers: &Head
             response
         }
     };
-    let all = [
-        (header::ETAG, HeaderValue::from_str(&etag).map_err(Error::internal)?),
-        (header::ACCEPT_RANGES, HeaderValue::from_static("bytes")),
-        (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache")),
-    ];
-    response.headers_mut().extend(all);
+    if response.status().is_success() {
+        response.headers_mut().extend(own);
+    }
+    response.headers_mut().insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    tagged(response, &etag)
+}
+
+/// An answer that a browser keeps and asks about each time, with its bytes as they are.
+fn tagged(mut response: Response, etag: &str) -> Result<Response> {
+    let tag = HeaderValue::from_str(etag).map_err(Error::internal)?;
+    response.headers_mut().insert(header::ETAG, tag);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     response.extensions_mut().insert(AsItIs);
     Ok(response)
 }

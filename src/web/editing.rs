@@ -43,9 +43,6 @@ pub async fn new(State(app): State<App>, Me(me): Me) -> Result<Response, HtmlErr
 pub async fn create(State(app): State<App>, Me(me): Me, incoming: Incoming) -> Result<Response, HtmlError> {
     may_write(&me)?;
     let received = incoming.receive(&app, &me.actor).await?;
-    if let Some(answer) = received.answered() {
-        return Ok(answer);
-    }
     let form = &received.form;
     let mut view = FormView { files: received.view(&app), ..FormView::typed(form, None) };
     let mut errors = received.errors();

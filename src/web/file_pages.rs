@@ -14,7 +14,7 @@ use crate::domain::text::{FileName, NoteText};
 use crate::domain::verbs::{NewNote, Wording};
 use crate::domain::when::Occurred;
 use crate::error::Error;
-use crate::store::attachments::{self, PAGE};
+use crate::store::attachments::{self, PAGE, PutAway};
 use crate::store::views::{self, RecordView};
 use crate::store::wordings;
 
@@ -61,9 +61,6 @@ pub async fn add(
     may_write(&me)?;
     let view = views::record(&app.db, &me.actor, id).await?;
     let received = incoming.receive(&app, &me.actor).await?;
-    if let Some(answer) = received.answered() {
-        return Ok(answer);
-    }
     let mut errors = received.errors();
     let new = received.new_files(&mut errors);
     let occurred = occurred_at(&received.form, moments::now(&app, &me.actor), &mut errors, "files-on", "files-at");
@@ -71,6 +68,7 @@ pub async fn add(
     if received.files.is_empty() {
         errors.add("files", "Choose a file");
     }
+    errors.order(&["files-on", "files-at", "files-words", "label", "files"]);
     let key = errors.key(&received.form);
     let form = AddForm { key, ..AddForm::typed(&app, &received) };
     let (Some(new), Some(words), Some(occurred), true) = (new, words, occurred, errors.is_empty()) else {
@@ -109,8 +107,11 @@ pub async fn one(
     Asked(asked): Asked,
 ) -> Result<Response, HtmlError> {
     let mut found = Found::of(&app, &me, id, file).await?;
-    if found.file.standing != Standing::Present && me.actor.role.may_write() {
-        found.back = attachments::put_away_by(&app.db, &me.actor, id, &found.file).await?;
+    if found.file.standing != Standing::Present {
+        found.put_away = attachments::put_away_by(&app.db, &me.actor, id, &found.file).await?;
+    }
+    if let Some(note) = found.file.note {
+        found.note = note_heading(&app, &me, id, note).await?;
     }
     let form = ChangeForm::of(&found.file);
     Ok(show_one(&me, &found, form, Errors::none(), &asked.text("done")))
@@ -159,6 +160,9 @@ pub async fn ask_replace(
 ) -> Result<Response, HtmlError> {
     may_write(&me)?;
     let found = Found::of(&app, &me, id, file).await?;
+    if !found.may_act(&me) {
+        return Ok(see_other(&found.path()));
+    }
     Ok(show_replace(&me, &found, FilesView::new(&app), SubmissionKey::new(), Errors::none()))
 }
 
@@ -172,9 +176,6 @@ pub async fn replace(
     may_write(&me)?;
     let found = Found::of(&app, &me, id, file).await?;
     let received = incoming.receive(&app, &me.actor).await?;
-    if let Some(answer) = received.answered() {
-        return Ok(answer);
-    }
     let mut errors = received.errors();
     if received.files.is_empty() {
         errors.add("files", "Choose the file that takes its place");
@@ -209,6 +210,9 @@ pub async fn ask_remove(
 ) -> Result<Response, HtmlError> {
     may_write(&me)?;
     let found = Found::of(&app, &me, id, file).await?;
+    if !found.may_act(&me) {
+        return Ok(see_other(&found.path()));
+    }
     Ok(show_remove(&me, &found, SubmissionKey::new(), Errors::none()))
 }
 
@@ -240,8 +244,10 @@ pub async fn remove(
 struct Found {
     view: RecordView,
     file: Attachment,
-    /// The event that put it away: to undo it brings the file back.
-    back: Option<EventId>,
+    /// What put it away.
+    put_away: Option<PutAway>,
+    /// The heading of the note that it belongs to.
+    note: Option<String>,
 }
 
 impl Found {
@@ -249,7 +255,8 @@ impl Found {
         Ok(Self {
             view: views::record(&app.db, &me.actor, record).await?,
             file: attachments::one(&app.db, &me.actor, record, file).await?,
-            back: None,
+            put_away: None,
+            note: None,
         })
     }
 
@@ -281,9 +288,11 @@ async fn show_all(
     let path = format!("/records/{}/attachments", view.id);
     let older = files.last().filter(|_| more).map(|last| with_query(&path, &[("before", &last.position.to_string())]));
     let note = match form.note {
-        Some(note) => Some(wordings::wording(&app.db, &me.actor, view.id, note).await?.0),
+        Some(note) => note_heading(app, me, view.id, note).await?,
         None => None,
     };
+    // A note that was undone meanwhile takes no files, but the record does.
+    let form = AddForm { note: form.note.filter(|_| note.is_some()), ..form };
     let put_away = match before {
         None => attachments::put_away(&app.db, &me.actor, view.id).await?,
         Some(_) => Vec::new(),
@@ -301,7 +310,7 @@ async fn show_all(
             shown: FilesShown::of(view.id, &files, None),
             put_away: put_away.iter().map(|file| FileView::of(view.id, file)).collect(),
             pages: Pages { newer: before.map(|_| path.clone()), older, what: "files" },
-            of_note: note.map(|note| NoteText::heading(note.text.as_str())),
+            of_note: note,
             bundle: format!("{path}.zip"),
             action: path,
             form,
@@ -311,7 +320,8 @@ async fn show_all(
 }
 
 fn show_one(me: &Member, found: &Found, form: ChangeForm, errors: Errors, done: &str) -> Response {
-    let Found { view, file, back } = found;
+    let Found { view, file, put_away, note } = found;
+    let may_bring_back = me.actor.role.may_write() && view.state.deleted.is_none();
     let shown = FileView::of(view.id, file);
     let title = format!("{} of {}", shown.title, view.state.title());
     let flash = match done {
@@ -331,14 +341,16 @@ fn show_one(me: &Member, found: &Found, form: ChangeForm, errors: Errors, done: 
         &OneTemplate {
             frame: Frame::member(title, Tab::Records, Who::of(me)).wrong(!errors.is_empty()).flash(flash),
             crumbs: found.crumbs(),
-            back: back
-                .filter(|_| view.state.deleted.is_none())
-                .map(|by| format!("/records/{}/events/{by}/undo", view.id)),
-            may_act: found.may_act(me),
+            back: put_away
+                .filter(|_| may_bring_back)
+                .map(|away| format!("/records/{}/events/{}/undo", view.id, away.event)),
+            instead: put_away.and_then(|away| away.by).map(|by| format!("/records/{}/attachments/{by}", view.id)),
+            note: note.clone(),
+            // What was typed comes back, also where the file was removed meanwhile.
+            may_act: found.may_act(me) || !errors.is_empty(),
             opens: is_shown_inline(&file.media_type),
-            is_photo: shown.thumbnail.is_some(),
             standing,
-            labels: labels(),
+            labels: Label::choices(),
             path: found.path(),
             file: shown,
             form,
@@ -381,8 +393,13 @@ fn show_remove(me: &Member, found: &Found, key: SubmissionKey, errors: Errors) -
     )
 }
 
-fn labels() -> Vec<(&'static str, &'static str)> {
-    Label::ALL.iter().map(|label| (label.as_str(), label.words())).collect()
+/// The heading of a note; none if the note was undone.
+async fn note_heading(app: &App, me: &Member, record: RecordId, note: EventId) -> Result<Option<String>, Error> {
+    match wordings::wording(&app.db, &me.actor, record, note).await {
+        Ok((note, _)) => Ok(Some(NoteText::heading(note.text.as_str()))),
+        Err(Error::NotFound) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// The form that adds files.
@@ -465,7 +482,9 @@ struct OneTemplate {
     crumbs: Vec<(String, String)>,
     may_act: bool,
     opens: bool,
-    is_photo: bool,
+    /// The file that took its place.
+    instead: Option<String>,
+    note: Option<String>,
     standing: &'static str,
     back: Option<String>,
     labels: Vec<(&'static str, &'static str)>,

@@ -54,24 +54,8 @@ pub struct FileView {
 impl FileView {
     /// A file as an event added it.
     pub fn of_event(record: RecordId, entry: &HistoryEntry, added: &AttachmentAdded) -> Self {
-        let file = Self::of(
-            record,
-            &Attachment {
-                id: added.attachment_id,
-                event: entry.event,
-                position: entry.position,
-                blob: added.blob,
-                file_name: added.file_name.clone(),
-                media_type: added.media_type.clone(),
-                size: added.size,
-                label: added.label,
-                note: added.note,
-                supersedes: added.supersedes,
-                occurred: entry.occurred,
-                standing: Standing::Present,
-            },
-        );
-        Self { alone: true, ..file }
+        let file = Attachment::added(entry.event, entry.position, entry.occurred, added);
+        Self { alone: true, ..Self::of(record, &file) }
     }
 
     /// A file as it stands.
@@ -132,7 +116,7 @@ impl FilesShown {
     }
 }
 
-/// The files of a note, or the one that an event added, beneath it in the story.
+/// The files of notes, beneath them in the story.
 #[derive(Clone, Debug, Default)]
 pub struct StoryFiles(Vec<(EventId, FileView)>);
 
@@ -141,6 +125,11 @@ impl StoryFiles {
     pub fn of(record: RecordId, files: &[Attachment]) -> Self {
         let of_note = files.iter().filter_map(|file| Some((file.note?, FileView::of(record, file))));
         Self(of_note.collect())
+    }
+
+    /// Whether a file stands beneath its note.
+    pub fn has(&self, file: AttachmentId) -> bool {
+        self.0.iter().any(|(_, known)| known.id == file)
     }
 
     /// Those of a note.

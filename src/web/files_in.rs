@@ -11,12 +11,10 @@ use axum::body::{BodyDataStream, Bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
 use futures_util::Stream;
 use multer::{Field, Multipart};
 
 use super::forms::{self, Errors, LARGEST_FORM, MOST_PAIRS, RawForm, ShownAgain};
-use super::reply::see_other;
 use super::weighing::Room;
 use crate::app::App;
 use crate::blobs::Failed;
@@ -27,8 +25,7 @@ use crate::domain::attachment::{Label, NewFile};
 use crate::domain::ids::UploadId;
 use crate::domain::media::{size_words, words};
 use crate::error::Error;
-use crate::store::blobs;
-use crate::store::submissions::{self, Earlier};
+use crate::store::{attachments, blobs};
 
 /// The most files that one form may bring.
 pub const MOST_FILES: usize = 30;
@@ -73,17 +70,9 @@ pub struct Received {
     pub files: Vec<NewFile>,
     /// What was wrong with a file: the status and the sentence.
     trouble: Option<(StatusCode, String)>,
-    /// What the same form wrote when it was sent before, and its files were taken.
-    earlier: Option<Earlier>,
 }
 
 impl Received {
-    /// The answer to a form that was sent twice and had kept files of an earlier try: those are the record's by now.
-    pub fn answered(&self) -> Option<Response> {
-        let Earlier { record, event, .. } = self.earlier.as_ref()?;
-        Some(see_other(&format!("/records/{record}?new={event}")))
-    }
-
     /// What was wrong with the form as a whole, and with its files.
     pub fn errors(&self) -> Errors {
         let mut errors = Errors::of_form(&self.form);
@@ -141,11 +130,7 @@ pub struct KeptFile {
 impl FilesView {
     /// Without any files yet.
     pub fn new(app: &App) -> Self {
-        Self {
-            labels: Label::ALL.iter().map(|label| (label.as_str(), label.words())).collect(),
-            largest: size_words(app.settings.file_limit),
-            ..Self::default()
-        }
+        Self { labels: Label::choices(), largest: size_words(app.settings.file_limit), ..Self::default() }
     }
 }
 
@@ -185,14 +170,16 @@ pub(super) async fn texts_alone(request: Request, most: usize) -> RawForm {
     let mut texts = Texts { pairs: Vec::new(), left: most };
     let read = tokio::time::timeout(TEXTS_WITHIN, async {
         while let Some(field) = parts.next().await? {
-            if let Some(name) = field.file_name() {
+            match field.file_name() {
+                // Nothing was chosen here; perhaps at the next one.
+                Some("") => {}
                 // Whoever chose files is told to choose them again.
-                if !name.is_empty() {
+                Some(_) => {
                     texts.pairs.push((forms::LOST_FILES.to_owned(), b"yes".to_vec()));
+                    break;
                 }
-                break;
+                None => texts.read(&mut parts, field).await?,
             }
-            texts.read(&mut parts, field).await?;
         }
         Ok::<_, Trouble>(())
     });
@@ -210,6 +197,7 @@ async fn read(app: &App, actor: &Actor, mut parts: Parts, room: Option<Room>, le
         app,
         actor,
         here: Vec::new(),
+        kept: 0,
         left: app.settings.form_limit,
         quota: None,
         waiting: 0,
@@ -245,6 +233,7 @@ async fn read(app: &App, actor: &Actor, mut parts: Parts, room: Option<Room>, le
         }
         // Texts stand before files. What comes after them is short, or is refused.
         texts.left = texts.left.min(LATE_TEXTS);
+        files.kept = texts.pairs.iter().filter(|(name, _)| name == KEPT).count();
         if let Some(room) = &room {
             room.shrink(so_far.get_or_insert(LARGEST_FORM - left_before).saturating_add(LATE_TEXTS));
         }
@@ -253,7 +242,7 @@ async fn read(app: &App, actor: &Actor, mut parts: Parts, room: Option<Room>, le
             Err(Refused::Said(status, sentence)) => {
                 // What stands behind it is not read any more.
                 let also = " If you chose more files after it, choose those again too.";
-                of_files = Some((status, if files.here.len() < MOST_FILES { sentence + also } else { sentence }));
+                of_files = Some((status, if files.is_full() { sentence } else { sentence + also }));
                 break;
             }
             Err(Refused::Inside(error)) => return Err(error),
@@ -278,31 +267,38 @@ async fn with_kept(
         ids
     };
     let kept = ids(KEPT);
-    let (mut files, mut earlier) = (Vec::new(), None);
-    for id in &kept {
-        match uploads::waiting(app, actor, *id).await? {
-            Some(file) if !files.iter().any(|known: &NewFile| known.upload == file.upload) => files.push(file),
+    let mut files: Vec<NewFile> = Vec::new();
+    let mut added = None;
+    for id in kept.iter().copied() {
+        match uploads::waiting(app, actor, id).await? {
+            Some(file) if !files.iter().any(|known| known.upload == file.upload) => files.push(file),
             Some(_) => {}
-            None if earlier.is_none() => {
-                if let Ok(key) = form.text("submission").parse() {
-                    earlier = submissions::find(&app.db, actor, key).await?;
+            None => {
+                // The same form may have been sent before, and its files be the record's by now: they are said once more, so
+                // that the form is known again, and answered as the first time.
+                if added.is_none() {
+                    added = Some(match form.text("submission").parse() {
+                        Ok(key) => attachments::of_submission(&app.db, actor, key).await?,
+                        Err(_) => Vec::new(),
+                    });
                 }
-                if trouble.is_some() || earlier.is_some() {
-                    continue;
+                match added.as_ref().and_then(|added| added.get(files.len())) {
+                    Some(file) => files.push(NewFile { upload: id, ..file.clone() }),
+                    None => {
+                        trouble.get_or_insert_with(|| (StatusCode::UNPROCESSABLE_ENTITY, GONE.to_owned()));
+                    }
                 }
-                let sentence =
-                    "A file of your earlier try is not here any more: files wait for a day only. Choose it again.";
-                trouble = Some((StatusCode::UNPROCESSABLE_ENTITY, sentence.to_owned()));
             }
-            None => {}
         }
     }
     for id in ids("known").into_iter().filter(|id| !kept.contains(id) && !form.is_shown_again()) {
         uploads::give_up(app, actor, id).await?;
     }
     files.extend(fresh);
-    Ok(Received { form, files, trouble, earlier })
+    Ok(Received { form, files, trouble })
 }
+
+const GONE: &str = "A file of your earlier try is not here any more: files wait for a day only. Choose it again.";
 
 /// What was wrong while a form was read.
 #[derive(Clone, Copy, Debug)]
@@ -369,6 +365,8 @@ struct Files<'a> {
     app: &'a App,
     actor: &'a Actor,
     here: Vec<NewFile>,
+    /// How many of an earlier try the form keeps.
+    kept: usize,
     /// How many more bytes the form may bring.
     left: u64,
     /// How many more bytes the household may keep.
@@ -396,15 +394,19 @@ impl Files<'_> {
                 _ => Err(Self::said(&Failed::BrokeOff)),
             };
         }
-        if self.here.len() == MOST_FILES {
-            let sentence = format!(
-                "A form takes {MOST_FILES} files at once. The first {MOST_FILES} are here; send the others after them."
-            );
+        if self.is_full() {
+            let sentence =
+                format!("A form takes {MOST_FILES} files at once, and so many are here. Send the others after them.");
             return Err(Refused::Said(StatusCode::UNPROCESSABLE_ENTITY, sentence));
+        }
+        self.look_for_room().await?;
+        // What says that it is too much is not taken in to see whether it is.
+        let allowed = self.left.min(self.quota.unwrap_or(u64::MAX));
+        if self.length < u64::MAX && self.length > allowed.saturating_add(LARGEST_FORM as u64) {
+            return Err(Refused::Said(StatusCode::PAYLOAD_TOO_LARGE, self.too_large(&name)));
         }
         // A place for this file alone: nobody holds one who sends nothing.
         let _place = self.app.blobs.places.take(self.actor.household).await?;
-        self.look_for_room().await?;
         let most = self.app.settings.file_limit.min(self.left).min(self.quota.unwrap_or(u64::MAX)).min(self.length);
         let source = Content { first, field, parts: parts.clone_allowance() };
         let taken = uploads::take(self.app, self.actor, &name, most, Box::pin(source.stream())).await;
@@ -422,6 +424,10 @@ impl Files<'_> {
             }
             Err(failed) => Err(Self::said(&failed)),
         }
+    }
+
+    fn is_full(&self) -> bool {
+        self.kept + self.here.len() >= MOST_FILES
     }
 
     /// Looks how much room there is.

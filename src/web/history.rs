@@ -34,7 +34,7 @@ pub async fn whole(
     RecordPath(id): RecordPath,
     Asked(asked): Asked,
 ) -> Result<Response, HtmlError> {
-    let found = history::history(&app.db, &me.actor, id, &cursor(&asked), PAGE).await?;
+    let found = history::history(&app.db, &me.actor, id, &cursor(&asked), PAGE, 0).await?;
     let view = &found.view;
     let zone = moments::zone(&me.actor);
     let teller = Teller::of(view, &me.actor, &zone);

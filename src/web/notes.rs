@@ -16,6 +16,7 @@ use crate::domain::text::{NoteText, Unit};
 use crate::domain::verbs::Wording;
 use crate::domain::when::Occurred;
 use crate::error::Error;
+use crate::store::attachments::SHOWN;
 use crate::store::history::{self, Cursor};
 use crate::store::views::{self, RecordView};
 use crate::store::wordings;
@@ -46,9 +47,6 @@ pub async fn add(
     may_write(&me)?;
     let view = views::record(&app.db, &me.actor, id).await?;
     let received = incoming.receive(&app, &me.actor).await?;
-    if let Some(answer) = received.answered() {
-        return Ok(answer);
-    }
     let mut errors = received.errors();
     let form = &received.form;
     let note = understand(form, moments::now(&app, &me.actor), &mut errors);
@@ -154,7 +152,7 @@ async fn show_refused(
 /// The story with the new event, a fresh form, and a word for the status line. The form was the request's target; the
 /// story takes its place as that, so that the new event's heading gets focus.
 async fn added_part(app: &App, me: &Member, id: RecordId, event: Option<EventId>) -> Result<Response, HtmlError> {
-    let found = history::history(&app.db, &me.actor, id, &Cursor::Newest, FIRST_EVENTS).await?;
+    let found = history::history(&app.db, &me.actor, id, &Cursor::Newest, FIRST_EVENTS, SHOWN).await?;
     let view = &found.view;
     let told = story(&me.actor, &found, event);
     let status = if told.focus { "Note added. It stands further down" } else { "Note added" };

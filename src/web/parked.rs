@@ -17,7 +17,7 @@ use tower::ServiceExt as _;
 
 use super::arrival::Going;
 use super::cookies;
-use super::forms::{Errors, PARKED, RawForm, SIGNED_OUT, ShownAgain};
+use super::forms::{Errors, PARKED, RawForm, SIGNED_OUT, SIGNED_OUT_WITH_FILES, ShownAgain};
 use super::guards::{own_path, page_of, to_sign_in};
 use super::page::{Frame, PlainPage, Tab};
 use super::reply::{page, see_other};
@@ -169,8 +169,11 @@ async fn as_it_was_left(answer: Response, path: &str) -> Result<Response> {
     let page = to_bytes(body, LARGEST_PAGE).await.map_err(crate::error::Error::internal)?;
     let mut page = String::from_utf8_lossy(&page).replacen("<title>Error: ", "<title>", 1);
     if let Some(control) = first_control(&page, path) {
-        let link = format!("{SIGNED_OUT} <a class=\"does44\" href=\"#{control}\">Go to the form</a>");
-        page = page.replacen(SIGNED_OUT, &link, 1);
+        // One begins with the other.
+        if let Some(notice) = [SIGNED_OUT_WITH_FILES, SIGNED_OUT].into_iter().find(|notice| page.contains(notice)) {
+            let link = format!("{notice} <a class=\"does44\" href=\"#{control}\">Go to the form</a>");
+            page = page.replacen(notice, &link, 1);
+        }
     }
     parts.headers.remove(CONTENT_LENGTH);
     Ok(Response::from_parts(parts, Body::from(page)))

@@ -9,6 +9,7 @@ use crate::domain::access::{Actor, Visibility};
 use crate::domain::fold;
 use crate::domain::ids::{EventId, RecordId, SubmissionKey};
 use crate::domain::when::{Occurred, Precision};
+use crate::store::attachments::SHOWN;
 use crate::store::history::{self, HistoryPage, Place};
 use crate::store::streams;
 use crate::store::views::{self, RecordView};
@@ -68,7 +69,7 @@ pub struct Shown {
 impl Shown {
     /// The page; its status says whether a form was refused.
     pub async fn reply(self, app: &App, who: Who, actor: &Actor, id: RecordId) -> Result<Response, HtmlError> {
-        let found = history::history(&app.db, actor, id, &history::Cursor::Newest, FIRST_EVENTS).await?;
+        let found = history::history(&app.db, actor, id, &history::Cursor::Newest, FIRST_EVENTS, SHOWN).await?;
         let view = &found.view;
         // Here the message above says where a new event stands; only a swapped fragment moves focus to the story.
         let wrong = !self.errors.is_empty();
@@ -94,6 +95,8 @@ impl Shown {
                 fresh: !wrong && self.done == "deleted",
                 restore_key: SubmissionKey::new(),
                 rare: rare_acts(view, actor, is_leaving),
+                // Words that were typed come back, also where the record was deleted meanwhile.
+                may_add: head.may_add || (wrong && self.at.is_empty() && actor.role.may_write()),
                 shown: files(&found),
                 story,
                 note: self.note,
@@ -254,6 +257,7 @@ struct ShowTemplate {
     deleted: Option<DeletedView>,
     fresh: bool,
     restore_key: SubmissionKey,
+    may_add: bool,
     shown: FilesShown,
     story: Story,
     note: NoteForm,

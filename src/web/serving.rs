@@ -79,6 +79,11 @@ impl Wanted {
             other => other,
         }
     }
+
+    /// Whether no byte is wanted, whatever there is.
+    pub fn is_settled(self) -> bool {
+        matches!(self, Self::NotModified | Self::FailedPrecondition)
+    }
 }
 
 /// What the headers of a `GET` want of a file that has this entity tag (strong, with its quotes) and size in bytes. The

@@ -207,14 +207,15 @@ fn comes_with_its_note(entry: &HistoryEntry, entries: &[HistoryEntry]) -> bool {
 
 /// Whether two files came by one form.
 fn one_act(one: &HistoryEntry, other: &HistoryEntry) -> bool {
-    let plain = |entry: &HistoryEntry| {
-        let stands = entry.file.as_ref().is_some_and(|file| file.standing == Standing::Present);
-        match &entry.payload {
-            Payload::AttachmentAdded(added) => stands && added.note.is_none() && added.supersedes.is_none(),
-            _ => false,
+    // The note that it came with, if it stands and took no other file's place.
+    let plain = |entry: &HistoryEntry| match &entry.payload {
+        Payload::AttachmentAdded(added) if added.supersedes.is_none() => {
+            entry.file.as_ref().filter(|file| file.standing == Standing::Present).map(|_| added.note)
         }
+        _ => None,
     };
-    plain(one) && plain(other) && one.recorded == other.recorded && one.occurred == other.occurred
+    let together = plain(one).is_some_and(|note| plain(other) == Some(note));
+    together && one.recorded == other.recorded && one.occurred == other.occurred
 }
 
 impl Teller<'_> {
@@ -223,7 +224,9 @@ impl Teller<'_> {
         let mut years: Vec<Year> = Vec::new();
         let mut before: Option<&HistoryEntry> = None;
         for entry in entries {
-            if self.folded && comes_with_its_note(entry, entries) {
+            // Hidden is only what is drawn beneath its note: of a record with very many files not each one is.
+            let drawn = entry.file.as_ref().is_some_and(|file| self.files.has(file.id));
+            if self.folded && drawn && comes_with_its_note(entry, entries) {
                 continue;
             }
             let together = before.replace(entry).is_some_and(|before| one_act(before, entry));

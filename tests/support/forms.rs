@@ -55,7 +55,7 @@ impl Form {
         };
         let controls = selector("input, textarea, select, button");
         let id = form.attr("id");
-        let controls = html
+        let controls: Vec<Control> = html
             .select(&controls)
             .filter(|control| match control.attr("form") {
                 Some(owner) => Some(owner) == id,
@@ -64,6 +64,10 @@ impl Form {
             .filter(|control| !disabled(*control))
             .filter_map(Control::read)
             .collect();
+        // What was typed has to arrive first, and so has to stand first.
+        let after = controls.iter().skip_while(|c| c.kind != "file");
+        let late: Vec<_> = after.filter(|c| !matches!(c.kind.as_str(), "file" | "button")).map(|c| &c.name).collect();
+        assert!(late.is_empty(), "in the form to {action} {late:?} stand behind the files");
         Self {
             action,
             method: form.attr("method").unwrap_or("get").to_ascii_lowercase(),

@@ -20,7 +20,7 @@ pub use bucket::Store;
 pub use database::{Place, server_url};
 pub use engine::Engine;
 pub use forms::Form;
-pub use home::{Home, PASSWORD, email, sign_in};
+pub use home::{Home, PASSWORD, email, set_up, sign_in};
 pub use ledger::{audit, count_events, notes};
 pub use page::Page;
 pub use program::{Program, command, run};

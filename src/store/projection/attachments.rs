@@ -13,7 +13,7 @@ pub(super) async fn apply(tx: &mut Tx, event: &Event, fact: &Fact) -> Result<()>
             if let Some(old) = added.supersedes {
                 settle(tx, event, old, Standing::Superseded).await?;
             }
-            insert(tx, event, &Attachment::added(fact, added)).await
+            insert(tx, event, &Attachment::added(fact.event, fact.position, fact.occurred, added)).await
         }
         Payload::AttachmentChanged(changed) => {
             sql("

@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::blobs::whole;
+use crate::commands::pictures;
 use crate::domain::ids::HouseholdId;
 use crate::error::Result;
 use crate::store::blobs;
@@ -29,7 +30,9 @@ pub(super) async fn open_all(
         let Some(last) = page.last() else { return Ok(problems) };
         after = Some(last.id);
         for blob in page {
-            let opened = match blob.kept(&app.key) {
+            // As it is kept at this moment: since the page was read, the master key may have changed, or a broken one may have
+            // been mended.
+            let opened = match pictures::kept(app, household, blob.id).await {
                 Ok(kept) => whole(&app.blobs.objects, &kept, blob.id, progress).await.map_err(|e| e.to_string()),
                 Err(error) => Err(error.to_string()),
             };
