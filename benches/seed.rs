@@ -11,6 +11,7 @@ use lifeops::app::{App, Clock};
 use lifeops::commands::accounts::{self, NewHousehold, NewMember};
 use lifeops::config::{BlobPlace, Database, LogFormat, Registration, Settings};
 use lifeops::domain::access::{Role, Via, Visibility};
+use lifeops::domain::analysis::Language;
 use lifeops::domain::event::{
     EventRetracted, NoteAdded, NoteCorrected, Payload, RecordCreated, RecordDeleted, RecordRestored, RecordShared,
     RecordUnshared, RecordUpdated,
@@ -132,6 +133,7 @@ pub fn settings(data: &Path, database: Database) -> Settings {
         session_idle: Duration::from_secs(30 * 86_400),
         session_max: Duration::from_secs(180 * 86_400),
         removal_grace: Duration::from_secs(14 * 86_400),
+        search_language: Language::English,
         log_format: LogFormat::Human,
     }
 }
@@ -274,6 +276,7 @@ impl<'a> Maker<'a> {
                 self.event(&mut tx, &mut hold, &mut writing).await?;
                 written += 1;
             }
+            writing.projector.finish(&mut tx).await?;
             tx.commit().await?;
             if written % 100_000 == 0 {
                 say(&format!("{written} events"));
@@ -296,6 +299,7 @@ impl<'a> Maker<'a> {
                     self.append(&mut tx, &mut hold, &mut writing, at, payload).await?;
                 }
             }
+            writing.projector.finish(&mut tx).await?;
             tx.commit().await?;
         }
         Ok(())

@@ -104,7 +104,7 @@ impl App {
             ))
         })?;
         let key = Keyring::from(MasterKey::open(&settings)?);
-        let db = open_database(&settings).await?;
+        let db = open_database(&settings).await?.in_language(settings.search_language);
         crate::keys::check(&key, &db).await?;
         let blobs = Blobs::open(&settings.blobs)?;
         let passwords = Passwords::new(&settings);

@@ -15,6 +15,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::domain::analysis::Language;
+
 pub use blobs::{BlobPlace, S3Place};
 pub use read::{Effective, Given, Mistakes, Source, Told, read};
 pub use settings::{SETTINGS, Setting};
@@ -122,6 +124,8 @@ pub struct Settings {
     pub session_max: Duration,
     /// How long a removed member still reads and takes private records along (`LIFEOPS_REMOVAL_GRACE`).
     pub removal_grace: Duration,
+    /// The language whose word forms the search takes for one (`LIFEOPS_SEARCH_LANGUAGE`).
+    pub search_language: Language,
     /// How log lines are written (`LIFEOPS_LOG_FORMAT`).
     pub log_format: LogFormat,
 }

@@ -33,6 +33,7 @@ mod parked;
 mod people;
 mod properties;
 mod resets;
+mod search;
 mod second_factor;
 mod security;
 mod setup;

@@ -147,7 +147,7 @@ both_engines! {
         let mut tx = app.db.begin().await.unwrap();
         let mut hold = ledger::hold(&mut tx, actor.household).await.unwrap();
         ledger::replay(&mut tx, &mut hold, std::slice::from_ref(&old)).await.unwrap();
-        Projector::default().apply(&mut tx, &old).await.unwrap();
+        Projector::default().project(&mut tx, std::slice::from_ref(&old)).await.unwrap();
         tx.commit().await.unwrap();
         let story = history::history(&app.db, actor, car, &StoryCursor::Newest, 25, 0).await.unwrap();
         let told = story.entries.iter().find(|entry| entry.event == old.event).unwrap();
@@ -303,7 +303,7 @@ pub async fn lengthen(app: &App, actor: &Actor, record: RecordId, events: usize)
     .run(&mut tx)
     .await
     .unwrap();
-    Projector::default().apply(&mut tx, &last).await.unwrap();
+    Projector::default().project(&mut tx, std::slice::from_ref(&last)).await.unwrap();
     tx.commit().await.unwrap();
     settle(&app.db).await;
 }

@@ -253,8 +253,7 @@ pub(super) async fn record_events(
     let events = ledger::append(tx, hold, now, origin, record, version, drafts).await?;
     let mut projector = Projector::knowing(view.map(RecordView::into_view));
     let mut in_force = true;
-    for event in &events {
-        let changes = projector.apply(tx, event).await?;
+    for changes in projector.project(tx, &events).await? {
         if updates {
             in_force &= changes.iter().all(|change| change.in_force);
         }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::settings::{
     BASE_URL, BLOBS, DATA, DATABASE_CONNECTIONS, DATABASE_PASSWORD, DATABASE_URL, FILE_LIMIT, FORM_LIMIT, LISTEN,
     LOG_FORMAT, MASTER_KEY, QUOTA, REGISTRATION, REMOVAL_GRACE, S3_ACCESS_KEY, S3_ENDPOINT, S3_PATH_STYLE, S3_REGION,
-    S3_SECRET_KEY, SESSION_IDLE, SESSION_MAX, SETTINGS, Setting, TRUSTED_PROXIES,
+    S3_SECRET_KEY, SEARCH_LANGUAGE, SESSION_IDLE, SESSION_MAX, SETTINGS, Setting, TRUSTED_PROXIES,
 };
 use super::{BlobPlace, Database, Registration, S3Place, Secret, Settings, blobs, values};
 
@@ -100,6 +100,7 @@ pub fn read(given: &Given, environment: impl IntoIterator<Item = (OsString, OsSt
         session_idle: reading.value(SESSION_IDLE, values::duration).unwrap_or_default(),
         session_max: reading.value(SESSION_MAX, values::duration).unwrap_or_default(),
         removal_grace: reading.value(REMOVAL_GRACE, values::duration).unwrap_or_default(),
+        search_language: reading.value(SEARCH_LANGUAGE, values::language).unwrap_or_default(),
         log_format: reading.value(LOG_FORMAT, values::log_format).unwrap_or(super::LogFormat::Human),
         data,
     };

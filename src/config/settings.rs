@@ -172,8 +172,16 @@ pub(super) const REMOVAL_GRACE: Setting = setting(
 pub(super) const LOG_FORMAT: Setting =
     setting("LIFEOPS_LOG_FORMAT", "log-format", "FORMAT", Some("human"), "How log lines are written: human or json");
 
+pub(super) const SEARCH_LANGUAGE: Setting = setting(
+    "LIFEOPS_SEARCH_LANGUAGE",
+    "search-language",
+    "LANGUAGE",
+    Some("english"),
+    "The language whose word forms the search takes for one, or none; another one rebuilds what it looks in",
+);
+
 /// Every setting, in the order in which they are shown.
-pub const SETTINGS: [Setting; 22] = [
+pub const SETTINGS: [Setting; 23] = [
     DATA,
     LISTEN,
     BASE_URL,
@@ -195,6 +203,7 @@ pub const SETTINGS: [Setting; 22] = [
     SESSION_IDLE,
     SESSION_MAX,
     REMOVAL_GRACE,
+    SEARCH_LANGUAGE,
     LOG_FORMAT,
 ];
 

@@ -7,6 +7,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::domain::analysis::Language;
+
 use super::{BaseUrl, Database, LogFormat, Registration, Secret};
 
 /// The name of the SQLite file in the data directory.
@@ -214,6 +216,14 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         Some(seconds) if seconds <= LONGEST_DAYS * 86_400 => Ok(Duration::from_secs(seconds)),
         _ => Err(format!("must be at most {LONGEST_DAYS}d")),
     }
+}
+
+/// A language of the search, by its English name.
+pub(super) fn language(text: &str) -> Result<Language, String> {
+    text.parse().map_err(|()| {
+        let names: Vec<&str> = Language::ALL.into_iter().map(Language::name).collect();
+        format!("must be one of {}; \u{201c}{text}\u{201d} is none of them", names.join(", "))
+    })
 }
 
 /// `human` or `json`.

@@ -2,6 +2,7 @@
 //! verbs, and the hash chain.
 
 pub mod access;
+pub mod analysis;
 pub mod attachment;
 pub mod chain;
 pub mod conflict;
@@ -15,7 +16,9 @@ pub mod media;
 pub mod membership;
 pub mod money;
 pub mod person;
+pub mod query;
 pub mod record;
+pub mod searchable;
 pub mod summary;
 pub mod text;
 pub mod verbs;

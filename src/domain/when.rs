@@ -185,6 +185,16 @@ impl Occurred {
         minute(self.from)
     }
 
+    /// The first minute of its year, as `YYYY-MM-DDThh:mm`.
+    pub fn year_key(self) -> String {
+        minute(self.from.date().first_of_year().at(0, 0, 0, 0))
+    }
+
+    /// The first minute of its month.
+    pub fn month_key(self) -> String {
+        minute(self.from.date().first_of_month().at(0, 0, 0, 0))
+    }
+
     /// The last minute it can have been, as `YYYY-MM-DDThh:mm`.
     pub fn until_key(self) -> String {
         let date = self.from.date();

@@ -79,6 +79,18 @@ pub const TABLES: &[Table] = &[
         ],
     },
     Table {
+        name: "search_record",
+        walk: "record_id",
+        key: &[],
+        columns: &[("position", Int), ("title_words", Text), ("words", Text), ("note_terms", Text)],
+    },
+    Table {
+        name: "search_note",
+        walk: "record_id",
+        key: &["version"],
+        columns: &[("version", Int), ("shown", Int), ("words", Text)],
+    },
+    Table {
         name: "timeline_entry",
         walk: "record_id",
         key: &["version"],

@@ -14,6 +14,7 @@ use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 
+use crate::domain::analysis::Language;
 use crate::domain::instant::Instant;
 
 mod direct;
@@ -53,6 +54,8 @@ pub struct Db {
     meter: Meter,
     /// Whether whatever writes is refused.
     looks_only: bool,
+    /// How text is made into words for the search.
+    language: Language,
 }
 
 /// A database's connections.
@@ -395,6 +398,7 @@ impl<'a> On<'a> {
 pub struct Tx {
     open: Open,
     meter: Meter,
+    language: Language,
 }
 
 #[derive(Debug)]
@@ -404,6 +408,19 @@ enum Open {
 }
 
 impl Tx {
+    /// Which engine this is.
+    pub fn engine(&self) -> Engine {
+        match self.open {
+            Open::Sqlite(_) => Engine::Sqlite,
+            Open::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    /// How text is made into words for the search.
+    pub fn language(&self) -> Language {
+        self.language
+    }
+
     /// Runs statements that answer, in this order, and returns the rows of each. On PostgreSQL all are sent before the
     /// first answer is there.
     pub async fn together(&mut self, statements: Vec<Sql>) -> Result<Vec<Vec<Row>>, DbError> {
@@ -472,7 +489,12 @@ impl Db {
             .connect_with(options.pragma("query_only", "on"))
             .await?;
         let direct = Readers::new(path);
-        Ok(Self { pools: Pools::Sqlite { writer, readers, direct }, meter: Meter::default(), looks_only: false })
+        Ok(Self {
+            pools: Pools::Sqlite { writer, readers, direct },
+            meter: Meter::default(),
+            looks_only: false,
+            language: Language::default(),
+        })
     }
 
     /// Connects to a PostgreSQL database.
@@ -482,7 +504,12 @@ impl Db {
         // One is for the driver's pool.
         let direct = Connections::open(target, connections.max(3) - 1).await?;
         let driver = PgPoolOptions::new().max_connections(1).acquire_timeout(WAITING).connect_lazy_with(options);
-        Ok(Self { pools: Pools::Postgres { direct, driver }, meter: Meter::default(), looks_only: false })
+        Ok(Self {
+            pools: Pools::Postgres { direct, driver },
+            meter: Meter::default(),
+            looks_only: false,
+            language: Language::default(),
+        })
     }
 
     /// Which engine this is.
@@ -501,6 +528,16 @@ impl Db {
     /// The same database for somebody who only looks: whatever would write fails.
     pub fn looking(&self) -> Self {
         Self { looks_only: true, ..self.clone() }
+    }
+
+    /// The same database, with text made into words by the rules of a language.
+    pub fn in_language(self, language: Language) -> Self {
+        Self { language, ..self }
+    }
+
+    /// How text is made into words for the search.
+    pub fn language(&self) -> Language {
+        self.language
     }
 
     /// What it has been asked so far.
@@ -561,7 +598,7 @@ impl Db {
             Pools::Sqlite { writer, .. } => Open::Sqlite(begin_writing(writer.clone()).await?),
             Pools::Postgres { direct, .. } => Open::Postgres(Box::new(direct.begin("begin").await?)),
         };
-        Ok(Tx { open, meter: self.meter.clone() })
+        Ok(Tx { open, meter: self.meter.clone(), language: self.language })
     }
 
     /// Begins a transaction that only reads, and sees one state of the database throughout.
@@ -572,7 +609,7 @@ impl Db {
                 Open::Postgres(Box::new(direct.begin("begin isolation level repeatable read read only").await?))
             }
         };
-        Ok(Tx { open, meter: self.meter.clone() })
+        Ok(Tx { open, meter: self.meter.clone(), language: self.language })
     }
 
     /// Brings what SQLite wrote ahead into the database file and empties the log, unless somebody reads from it just now.

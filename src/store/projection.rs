@@ -3,9 +3,10 @@
 //! Projection = fold of the events, always: [`Projector::apply`] is called in the transaction that writes the event, and
 //! a rebuild calls it for every event in order.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::domain::access::Actor;
+use crate::domain::analysis::{self, Language};
 use crate::domain::event::{Event, Fact, Payload};
 use crate::domain::fold::{fold_again, happenings, marks};
 use crate::domain::ids::{HouseholdId, RecordId};
@@ -14,11 +15,12 @@ use crate::domain::record::{self, FieldChange, Record};
 use crate::domain::summary::Summary;
 use crate::error::{Error, Result};
 
-use super::db::{Row, Tx, sql};
+use super::db::{Db, Row, Tx, sql};
 use super::streams;
 
 mod attachments;
 mod rows;
+mod search;
 mod timeline;
 
 use rows::{count_labels, scope, write_changes, write_tags, write_view};
@@ -35,6 +37,8 @@ pub const TABLES: &[&str] = &[
     "record_tag",
     "external_ref",
     "attachment",
+    "search_note",
+    "search_record",
     "record_view",
     "member_name",
 ];
@@ -80,16 +84,48 @@ impl View {
 #[derive(Debug, Default)]
 pub struct Projector {
     views: HashMap<RecordId, View>,
+    /// What the search looks in, of records whose entry is not written yet.
+    entries: HashMap<(HouseholdId, RecordId), search::Entry>,
 }
 
 impl Projector {
     /// A projector that knows a record's view already, so that it is not read again.
     pub fn knowing(view: Option<View>) -> Self {
-        Self { views: view.into_iter().map(|view| (view.record, view)).collect() }
+        Self { views: view.into_iter().map(|view| (view.record, view)).collect(), ..Self::default() }
+    }
+
+    /// Writes the effect of the last events of a transaction, or of a page of many, on the projections, and says what each
+    /// changed.
+    ///
+    /// # Errors
+    /// If an event cannot be read, or the stream does not begin with a record.
+    pub async fn project(&mut self, tx: &mut Tx, events: &[Event]) -> Result<Vec<Vec<FieldChange>>> {
+        let mut changes = Vec::with_capacity(events.len());
+        for event in events {
+            changes.push(self.apply(tx, event).await?);
+        }
+        self.finish(tx).await?;
+        Ok(changes)
+    }
+
+    /// Writes what the search looks in, of every record that events were applied to since.
+    ///
+    /// # Errors
+    /// If the database refuses.
+    pub async fn finish(&mut self, tx: &mut Tx) -> Result<()> {
+        // In the order of their latest events: the order in which SQLite's index holds them is that of activity.
+        let mut entries: Vec<_> = std::mem::take(&mut self.entries).into_iter().collect();
+        entries.sort_by_key(|((_, record), _)| self.views.get(record).map(|view| view.position));
+        for ((household, record), entry) in entries {
+            if let Some(view) = self.views.get(&record) {
+                search::write(tx, household, view, rows::kept_in(household, view), &entry).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Writes one event's effect on the projections and says what it changed. Events of the household's own stream have
-    /// none here.
+    /// none here. [`Self::finish`] writes the rest.
     ///
     /// # Errors
     /// If the event cannot be read, or the stream does not begin with a record.
@@ -99,7 +135,7 @@ impl Projector {
         }
         let fact = event.fact().map_err(Error::internal)?;
         let before = self.view(tx, event, &fact).await?;
-        let (state, changes) = self.step(tx, event, &fact, before.as_ref()).await?;
+        let (state, changes, stream) = self.step(tx, event, &fact, before.as_ref()).await?;
         let summary = Summary::after(before.as_ref().map(|view| &view.summary), &fact.payload, fact.occurred, &changes);
         let view = View {
             record: event.record,
@@ -119,6 +155,9 @@ impl Projector {
         write_changes(tx, event, &changes).await?;
         write_tags(tx, event.household, before.as_ref(), &view).await?;
         count_labels(tx, event.household, before.as_ref(), &view).await?;
+        let key = (event.household, event.record);
+        let entry = search::take_in(tx, self.entries.remove(&key), event, &fact, &view, stream.as_deref()).await?;
+        self.entries.insert(key, entry);
         self.views.insert(event.record, view);
         Ok(changes)
     }
@@ -139,16 +178,16 @@ impl Projector {
         event: &Event,
         fact: &Fact,
         before: Option<&View>,
-    ) -> Result<(Record, Vec<FieldChange>)> {
+    ) -> Result<(Record, Vec<FieldChange>, Option<Vec<Fact>>)> {
+        let no_record = || Error::internal(format!("the stream of event {} begins with no record", event.position));
         let Some(view) = before else {
-            return Record::begin(fact).ok_or_else(|| {
-                Error::internal(format!("the stream of event {} begins with no record", event.position))
-            });
+            let (state, changes) = Record::begin(fact).ok_or_else(no_record)?;
+            return Ok((state, changes, None));
         };
         if !matches!(fact.payload, Payload::EventRetracted(_)) {
             let mut state = view.state.clone();
             let changes = state.apply(fact);
-            return Ok((state, changes));
+            return Ok((state, changes, None));
         }
         let mut facts = streams::facts(&mut *tx, event.household, event.record).await?;
         facts.retain(|known| known.version <= fact.version);
@@ -165,8 +204,8 @@ impl Projector {
                 timeline::mark(tx, event, known, new.0, (old.1, new.1), scope).await?;
             }
         }
-        fold_again(&view.state, &facts)
-            .ok_or_else(|| Error::internal(format!("the stream of event {} begins with no record", event.position)))
+        let (state, changes) = fold_again(&view.state, &facts).ok_or_else(no_record)?;
+        Ok((state, changes, Some(facts)))
     }
 }
 
@@ -186,34 +225,56 @@ pub(super) async fn load(tx: &mut Tx, household: HouseholdId, record: RecordId) 
 /// # Errors
 /// If the database refuses.
 pub async fn clear(tx: &mut Tx, household: HouseholdId) -> Result<()> {
+    search::clear(tx, household).await?;
     for table in TABLES {
         sql(format!("delete from {table} where household_id = $1")).bind(household).later(&mut *tx).await?;
     }
     Ok(())
 }
 
-/// The version of the fold that wrote the projections; none in a new installation.
-///
-/// # Errors
-/// If the database refuses.
-pub async fn version(db: &super::db::Db) -> Result<Option<i64>> {
-    let row = sql("select version from projection_version where name = $1").bind(NAME).optional(db).await?;
-    Ok(row.map(|row| row.int("version")).transpose()?)
+/// What wrote the projections: the fold's version, and how text was made into words.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Written(BTreeMap<String, i64>);
+
+impl Written {
+    /// Whether this program would write them as they are.
+    pub fn is_current(&self, db: &Db) -> bool {
+        *self == Self::by(db.language())
+    }
+
+    fn by(language: Language) -> Self {
+        Self(BTreeMap::from([
+            (NAME.to_owned(), record::FOLD_VERSION),
+            (format!("search: {language}"), analysis::VERSION),
+        ]))
+    }
 }
 
-/// Notes that the projections are of this program's fold.
+/// What wrote the projections; none in a new installation.
 ///
 /// # Errors
 /// If the database refuses.
-pub async fn set_version(tx: &mut Tx) -> Result<()> {
-    sql("
-        insert into projection_version (name, version) values ($1, $2)
-        on conflict (name) do update set version = excluded.version")
-    .bind(NAME)
-    .bind(record::FOLD_VERSION)
-    .later(&mut *tx)
-    .await?;
-    Ok(())
+pub async fn written(db: &Db) -> Result<Option<Written>> {
+    let rows = sql("select name, version from projection_version").all(db).await?;
+    let read = |row: &Row| Ok::<_, Error>((row.text("name")?, row.int("version")?));
+    let known = rows.iter().map(read).collect::<Result<BTreeMap<_, _>>>()?;
+    Ok((!known.is_empty()).then_some(Written(known)))
+}
+
+/// Notes that the projections are as this program writes them, and brings what the search looks in into its best shape.
+///
+/// # Errors
+/// If the database refuses.
+pub async fn settle(tx: &mut Tx) -> Result<()> {
+    sql("delete from projection_version").later(&mut *tx).await?;
+    for (name, version) in Written::by(tx.language()).0 {
+        sql("insert into projection_version (name, version) values ($1, $2)")
+            .bind(name)
+            .bind(version)
+            .later(&mut *tx)
+            .await?;
+    }
+    search::settle(tx).await
 }
 
 /// The record that an imported thing became, if the member may see it.

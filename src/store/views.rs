@@ -188,7 +188,7 @@ struct Glance {
 }
 
 impl Listed {
-    fn read(row: &Row) -> Result<Self> {
+    pub(super) fn read(row: &Row) -> Result<Self> {
         let Glance { begun, tags } = row.json("state")?;
         Ok(Self {
             id: RecordId(row.uuid("id")?),
@@ -293,7 +293,7 @@ pub(super) fn lately_statement(actor: &Actor, limit: usize) -> Sql {
 }
 
 /// What [`Listed`] reads.
-const LISTED: &str = "v.id, v.position, v.title, v.category, v.visibility, v.state, v.summary";
+pub(super) const LISTED: &str = "v.id, v.position, v.title, v.category, v.visibility, v.state, v.summary";
 
 /// What [`RecordView`] reads.
 const WHOLE: &str = "v.id, v.state, v.position, v.summary, v.created_at, v.changed_at";

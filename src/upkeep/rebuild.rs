@@ -2,7 +2,6 @@
 
 use crate::app::App;
 use crate::domain::ids::HouseholdId;
-use crate::domain::record::FOLD_VERSION;
 use crate::error::Result;
 use crate::store::db::Tx;
 use crate::store::projection::{self, Projector};
@@ -11,20 +10,19 @@ use crate::store::{ledger, streams};
 /// How many events are read at a time.
 const PAGE: i64 = 500;
 
-/// Rebuilds the projections if a fold of another version wrote them. A new installation is only marked.
+/// Rebuilds the projections if a fold of another version wrote them, or text was made into words otherwise. A new installation is only marked.
 ///
 /// # Errors
 /// If an event cannot be read, or the database refuses.
 pub async fn if_outdated(app: &App) -> Result<()> {
-    match projection::version(&app.db).await? {
-        Some(FOLD_VERSION) => Ok(()),
-        known => {
-            if let Some(version) = known {
-                tracing::info!(from = version, to = FOLD_VERSION, "the projections are of another fold: rebuilding");
-            }
-            all(app, &|_, _| {}).await
-        }
+    let written = projection::written(&app.db).await?;
+    if written.as_ref().is_some_and(|written| written.is_current(&app.db)) {
+        return Ok(());
     }
+    if let Some(written) = written {
+        tracing::info!(?written, "the projections are of another fold, or of another language: rebuilding");
+    }
+    all(app, &|_, _| {}).await
 }
 
 /// Rebuilds every household's projections. `progress` is told how many events of how many are done.
@@ -43,7 +41,7 @@ pub async fn all(app: &App, progress: &(dyn Fn(i64, i64) + Send + Sync)) -> Resu
         before += household.position;
     }
     let mut tx = app.db.begin().await?;
-    projection::set_version(&mut tx).await?;
+    projection::settle(&mut tx).await?;
     tx.commit().await?;
     Ok(())
 }
@@ -56,7 +54,7 @@ pub async fn within(tx: &mut Tx) -> Result<()> {
     for household in ledger::households(&mut *tx).await? {
         one(tx, household.id, &|_| {}).await?;
     }
-    projection::set_version(tx).await
+    projection::settle(tx).await
 }
 
 /// Rebuilds one household's projections in a transaction that holds it.
@@ -71,10 +69,7 @@ pub async fn one(tx: &mut Tx, household: HouseholdId, progress: &(dyn Fn(i64) + 
         let Some(last) = events.last() else { break };
         position = last.position;
         // A new projector for each page, so that memory does not grow with the household.
-        let mut projector = Projector::default();
-        for event in &events {
-            projector.apply(tx, event).await?;
-        }
+        Projector::default().project(tx, &events).await?;
         progress(position);
     }
     ledger::project_household(tx, household).await

@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::app::App;
 use crate::domain::chain::{Hash, head_code, unhex};
 use crate::domain::ids::HouseholdId;
-use crate::domain::record::FOLD_VERSION;
 use crate::error::Result;
 use crate::store::{blobs, ledger, projection};
 
@@ -71,11 +70,12 @@ pub async fn all(app: &App, kept: &[String], progress: &(dyn Fn(u64, u64) + Sync
             }
         }
     }
-    if let Some(version) = projection::version(&app.db).await?.filter(|version| *version != FOLD_VERSION) {
-        findings.problems.push(format!(
-            "The projections were written by another version of LifeOps (fold {version}, this is {FOLD_VERSION}). \
-             lifeops rebuild makes them anew."
-        ));
+    if projection::written(&app.db).await?.is_some_and(|written| !written.is_current(&app.db)) {
+        findings.problems.push(
+            "The projections were written by another version of LifeOps, or for another LIFEOPS_SEARCH_LANGUAGE. lifeops rebuild \
+             makes them anew."
+                .to_owned(),
+        );
     }
     // One snapshot, so that what is written meanwhile does not look wrong.
     let mut tx = app.db.snapshot().await?;

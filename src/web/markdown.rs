@@ -50,11 +50,28 @@ pub fn render(text: &str, level: u8) -> SafeHtml {
 /// The first words of a text without its marks, at most some 240 letters.
 pub fn excerpt(text: &str) -> String {
     const LONGEST: usize = 240;
-    // Lines and points of a list stay apart.
+    let words = lines(text, 4 * LONGEST).join(" · ");
+    if words.chars().count() <= LONGEST {
+        return words;
+    }
+    let cut: String = words.chars().take(LONGEST).collect();
+    let whole = cut.rsplit_once(' ').map_or(cut.as_str(), |(whole, _)| whole);
+    format!("{}…", whole.trim_end_matches([',', ';', ':', '.', ' ']))
+}
+
+/// A whole text without its marks, line by line.
+pub fn plain(text: &str) -> String {
+    lines(text, usize::MAX).join("\n")
+}
+
+/// The lines of a text without its marks, as far as some bytes. Lines and points of a list stay apart.
+fn lines(text: &str, most: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
+    let mut length = 0;
     for event in Parser::new_ext(text, Options::ENABLE_STRIKETHROUGH) {
         match event {
             Event::Text(part) | Event::Code(part) | Event::Html(part) | Event::InlineHtml(part) => {
+                length += part.len();
                 lines.last_mut().map(|line| line.push_str(&part)).unwrap_or_default();
             }
             Event::SoftBreak | Event::HardBreak | Event::Rule => lines.push(String::new()),
@@ -63,18 +80,12 @@ pub fn excerpt(text: &str) -> String {
             }
             _ => {}
         }
-        if lines.iter().map(String::len).sum::<usize>() > 4 * LONGEST {
+        if length > most {
             break;
         }
     }
     let squeezed = lines.iter().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
-    let words = squeezed.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" · ");
-    if words.chars().count() <= LONGEST {
-        return words;
-    }
-    let cut: String = words.chars().take(LONGEST).collect();
-    let whole = cut.rsplit_once(' ').map_or(cut.as_str(), |(whole, _)| whole);
-    format!("{}…", whole.trim_end_matches([',', ';', ':', '.', ' ']))
+    squeezed.filter(|line| !line.is_empty()).collect()
 }
 
 fn rank(level: u8) -> HeadingLevel {

@@ -63,6 +63,7 @@ pub mod register;
 pub mod reply;
 pub mod reset;
 pub mod routes;
+pub mod search;
 pub mod second_factor;
 pub mod security;
 pub mod serving;

@@ -18,6 +18,8 @@ pub enum Tab {
     Timeline,
     /// `/household` and what lies below.
     Household,
+    /// `/search`: it has no tab, but a box on every other page.
+    Search,
     /// No tab: account, help, sign-in.
     None,
 }

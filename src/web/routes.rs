@@ -11,7 +11,7 @@ use super::guards;
 pub use super::guards::Access;
 use super::{
     about, account, acts, arrival, assets, downloads, editing, file_pages, hand_over, health, history, household,
-    household_log, invitations, joining, leaving, members, news, notes, record, records, register, reset,
+    household_log, invitations, joining, leaving, members, news, notes, record, records, register, reset, search,
     second_factor, security, setup, sign_in, sign_in_code, start, timeline, weighing,
 };
 use crate::app::App;
@@ -89,6 +89,7 @@ pub fn all() -> Routes {
         .get("/invitations/{token}", Public, joining::open)
         .get("/help", Public, about::help)
         .get("/accessibility", Public, about::accessibility)
+        .get("/search", Member, search::show)
         .get("/timeline", Member, timeline::show)
         .get("/records", Member, records::list)
         .get("/records/new", Member, editing::new)

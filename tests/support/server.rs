@@ -39,6 +39,7 @@ pub fn settings(place: &Place) -> Settings {
         session_idle: Duration::from_secs(30 * 86_400),
         session_max: Duration::from_secs(180 * 86_400),
         removal_grace: Duration::from_secs(14 * 86_400),
+        search_language: lifeops::domain::analysis::Language::English,
         log_format: LogFormat::Human,
     }
 }

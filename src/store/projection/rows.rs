@@ -153,11 +153,14 @@ pub(super) async fn write_tags(tx: &mut Tx, household: HouseholdId, before: Opti
 
 /// Who has a record in lists, counts and the timeline: the household, one member, or, once it is deleted, nobody.
 pub(super) fn scope(household: HouseholdId, view: &View) -> Option<uuid::Uuid> {
-    let state = &view.state;
-    match (state.deleted.is_some(), state.visibility) {
-        (true, _) => None,
-        (false, Visibility::Household) => Some(household.0),
-        (false, Visibility::Private) => state.owner.map(|owner| owner.0),
+    kept_in(household, view).filter(|_| view.state.deleted.is_none())
+}
+
+/// Who has a record, or had it before it was deleted.
+pub(super) fn kept_in(household: HouseholdId, view: &View) -> Option<uuid::Uuid> {
+    match view.state.visibility {
+        Visibility::Household => Some(household.0),
+        Visibility::Private => view.state.owner.map(|owner| owner.0),
     }
 }
 

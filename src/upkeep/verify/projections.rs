@@ -109,7 +109,7 @@ impl Scratch {
             Error::Unavailable(format!("The scratch directory {} cannot be made: {e}.", directory.display()))
         })?;
         let open = async {
-            let db = Db::open_sqlite(&directory.join("scratch.db")).await?;
+            let db = Db::open_sqlite(&directory.join("scratch.db")).await?.in_language(app.db.language());
             db.migrate().await?;
             Ok::<Db, Error>(db)
         };

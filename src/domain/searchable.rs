@@ -1,0 +1,119 @@
+//! The texts of a record and its notes in which the search looks, and the terms under which a record is found.
+
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::analysis::STEM;
+use super::event::Payload;
+use super::money::{Amount, Reading};
+use super::record::Record;
+
+/// Where in a record a text stands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Spot {
+    /// Its title.
+    Title,
+    /// Its category.
+    Category,
+    /// One of its tags.
+    Tag,
+    /// Its description.
+    Description,
+    /// A custom field's name or value, with the name.
+    Field(String),
+}
+
+/// The texts of a record's state, the title first.
+pub fn record_texts(state: &Record) -> Vec<(Spot, String)> {
+    let mut texts = vec![(Spot::Title, state.title().to_owned())];
+    texts.extend(state.category().map(|category| (Spot::Category, category.to_owned())));
+    texts.extend(state.tags.iter().map(|tag| (Spot::Tag, tag.to_string())));
+    texts.extend(state.description().map(|description| (Spot::Description, description.to_owned())));
+    for (held, value) in state.fields() {
+        let spot = || Spot::Field(held.label.clone());
+        texts.push((spot(), held.label.clone()));
+        texts.push((spot(), value.words()));
+        if value.words() != value.value {
+            texts.push((spot(), value.value.clone()));
+        }
+    }
+    texts
+}
+
+/// The texts of a note.
+pub fn note_texts(text: &str, amount: Option<Amount>, reading: Option<&Reading>) -> Vec<String> {
+    let mut texts = vec![text.to_owned()];
+    if let Some(amount) = amount {
+        texts.extend([amount.words(), amount.to_string()]);
+    }
+    if let Some(reading) = reading {
+        texts.extend([reading.words(), format!("{} {}", reading.value, reading.unit)]);
+    }
+    texts
+}
+
+/// The texts of a note's event, if the payload is one.
+pub fn texts_of(payload: &Payload) -> Option<Vec<String>> {
+    match payload {
+        Payload::NoteAdded(note) => Some(note_texts(note.text.as_str(), note.amount, note.reading.as_ref())),
+        Payload::NoteCorrected(note) => Some(note_texts(note.text.as_str(), note.amount, note.reading.as_ref())),
+        _ => None,
+    }
+}
+
+/// What a term is a term of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// A word, or a stem, of the title.
+    Title,
+    /// A word, or a stem, of anything.
+    Anything,
+    /// A whole tag.
+    Tag,
+    /// A whole category.
+    Category,
+    /// That it is there at all.
+    Present,
+}
+
+/// Whose records a term finds: those in one scope, deleted or not, in eight letters that no other scope is likely to have.
+/// It narrows what is looked at; who may see a record is decided by the record itself.
+pub fn mark(scope: Uuid, deleted: bool) -> String {
+    let digest = Sha256::new()
+        .chain_update(b"lifeops.search.1\0")
+        .chain_update(scope.as_bytes())
+        .chain_update([u8::from(deleted)]);
+    letters(&digest.finalize(), 8)
+}
+
+/// The term of a word, stem (with a [`STEM`] in front), tag or category in a scope.
+pub fn term(kind: Kind, mark: &str, word: &str) -> String {
+    match (kind, word.strip_prefix(STEM)) {
+        (Kind::Title, None) => format!("t{mark}{word}"),
+        (Kind::Title, Some(stem)) => format!("u{mark}{stem}"),
+        (Kind::Anything, None) => format!("b{mark}{word}"),
+        (Kind::Anything, Some(stem)) => format!("s{mark}{stem}"),
+        (Kind::Tag, _) => format!("g{mark}{}", letters(&Sha256::digest(word.as_bytes()), 13)),
+        (Kind::Category, _) => format!("c{mark}{}", letters(&Sha256::digest(word.as_bytes()), 13)),
+        (Kind::Present, _) => format!("z{mark}"),
+    }
+}
+
+fn letters(bytes: &[u8], count: usize) -> String {
+    const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+    bytes.iter().take(count).map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_are_told_apart_and_plain() {
+        let (one, two) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let marks = [mark(one, false), mark(one, true), mark(two, false)];
+        assert!(marks.iter().all(|mark| mark.len() == 8 && mark.bytes().all(|b| b.is_ascii_alphanumeric())));
+        assert!(marks[0] != marks[1] && marks[0] != marks[2]);
+        assert_eq!(term(Kind::Anything, &marks[0], "~anod"), format!("s{}anod", marks[0]));
+    }
+}
