@@ -8,15 +8,17 @@ use lifeops::domain::access::{Actor, Via, Visibility};
 use lifeops::domain::chain;
 use lifeops::domain::event::{Event, NoteAdded, Payload};
 use lifeops::domain::ids::{EventId, RecordId, SubmissionKey};
+use lifeops::domain::instant::Instant;
 use lifeops::domain::text::{Category, NoteText, Tag, Title};
 use lifeops::domain::when::Occurred;
 use lifeops::error::Error;
 use lifeops::store::db::{Db, DbError, Engine as Kind, Sql, rows_of, sql};
+use lifeops::store::filter::{self, Cursor, Entered, Filter, Key, Sort, Time};
 use lifeops::store::history::{self, Cursor as StoryCursor};
 use lifeops::store::ledger::{self, Origin};
 use lifeops::store::projection::Projector;
 use lifeops::store::streams;
-use lifeops::store::views::{self, Cursor, ListFilter};
+use lifeops::store::views;
 use uuid::Uuid;
 
 use crate::properties::{House, house};
@@ -188,7 +190,7 @@ both_engines! {
             }
         }
         assert_eq!(costs[0], costs[1], "statements and rows in a stream of 10 and of 100,000");
-        assert!(costs[0].0 <= 32, "{costs:?}");
+        assert!(costs[0].0 <= 44, "{costs:?}");
     }
 
     async fn each_list_is_read_down_its_index(engine: Engine) {
@@ -199,19 +201,30 @@ both_engines! {
         lengthen(&app, actor, long, 5_000).await;
         fill(&app.db, actor, 20_000).await;
         let filters = [
-            ("nothing", ListFilter::default()),
-            ("category", ListFilter { category: Some("car".into()), ..ListFilter::default() }),
-            ("tag", ListFilter { tag: Some("Garden".into()), ..ListFilter::default() }),
-            ("deleted", ListFilter { deleted: true, ..ListFilter::default() }),
+            ("nothing", Filter::default()),
+            ("category", Filter { category: Some("car".into()), ..Filter::default() }),
+            ("tag", Filter { tags: vec!["Garden".into()], ..Filter::default() }),
+            ("any tag", Filter { tags: vec!["Garden".into(), "Kitchen".into()], any_tag: true, ..Filter::default() }),
+            ("both", Filter { tags: vec!["Garden".into()], category: Some("Car".into()), ..Filter::default() }),
+            ("files", Filter { files: true, ..Filter::default() }),
+            ("by", Filter { by: Some(actor.member), ..Filter::default() }),
+            ("range", Filter { from: Occurred::parse_iso("2020").ok(), until: Occurred::parse_iso("2020-06").ok(), ..Filter::default() }),
+            ("entered", Filter { from: Occurred::parse_iso("1969").ok(), time: Time::Recorded, ..Filter::default() }),
+            ("deleted", Filter { deleted: true, ..Filter::default() }),
         ];
-        for (name, filter) in filters {
-            for cursor in [Cursor::Newest, Cursor::Before(15_000), Cursor::After(15_000)] {
+        let entered = Entered { from: Some(Instant::from_micros(-1)), until: None };
+        for ((name, filter), sort) in filters.iter().flat_map(|f| [Sort::Activity, Sort::Happened, Sort::Title].map(|sort| (f, sort))) {
+            let filter = Filter { sort, ..filter.clone() };
+            let edge = match sort {
+                Sort::Activity => Key::Activity(15_000),
+                Sort::Happened => Key::Happened("2020-01-01T00:00~0".into(), 15_000),
+                Sort::Title => Key::Title(b"15000".into(), RecordId(Uuid::nil())),
+            };
+            for cursor in [Cursor::Newest, Cursor::Before(edge.clone()), Cursor::After(edge)] {
                 let meter = app.db.meter();
                 meter.record(true);
-                let page = views::list(&app.db, actor, &filter, cursor).await.unwrap();
-                assert!(!page.rows.is_empty(), "{name} {cursor:?}");
+                filter::list(&app.db, actor, &filter, entered, &cursor).await.unwrap();
                 let tape = meter.record(false);
-                assert!(tape.len() == 2 || tape.len() == 3, "a page, what the filter suggests, and perhaps a count");
                 for statement in tape.into_iter().filter(|statement| !statement.text().contains("label_count")) {
                     let plan = plan(&app.db, statement.clone()).await;
                     expect_no_walk(statement.text(), &plan);
@@ -326,9 +339,17 @@ pub async fn fill(db: &Db, actor: &Actor, records: i64) {
             rows_of(chunk.len(), 14)
         ));
         let mut tags = sql(format!(
-            "insert into record_tag (household_id, record_id, tag_key, tag, owner_id, visibility, deleted, position)
+            "insert into record_label
+                 (household_id, record_id, kind, label_key, label, scope, deleted, position, happened, title_key)
              values {}",
-            rows_of(chunk.len(), 8)
+            rows_of(chunk.len() * 5, 10)
+        ));
+        let mut entries = sql(format!(
+            "insert into timeline_entry
+                 (household_id, record_id, version, position, event_id, kind, occurred_from, occurred_precision,
+                  recorded_at, happening)
+             values {}",
+            rows_of(chunk.len(), 10)
         ));
         for n in chunk {
             let id = Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000 + *n as u128);
@@ -351,18 +372,39 @@ pub async fn fill(db: &Db, actor: &Actor, records: i64) {
                 .bind(summary)
                 .bind(now)
                 .bind(now);
-            tags = tags
+            // In nobody's timeline.
+            entries = entries
                 .bind(actor.household)
                 .bind(id)
-                .bind(tag)
-                .bind(tag)
-                .bind(actor.member)
-                .bind(visibility)
-                .bind(deleted)
-                .bind(*n);
+                .bind(1_i64)
+                .bind(*n)
+                .bind(id)
+                .bind("record_created")
+                .bind(format!("20{:02}-01-01T00:00", n % 25))
+                .bind(0_i64)
+                .bind(now)
+                .bind(true);
+            let scope = if visibility == "private" { actor.member.0 } else { actor.household.0 };
+            let by = actor.member.0.to_string();
+            let files = if n % 7 == 0 { "files" } else { "more files" };
+            let labels = [("all", ""), ("category", &category.to_lowercase()), ("tag", tag), (files, ""), ("by", &by)];
+            for (kind, key) in labels {
+                tags = tags
+                    .bind(actor.household)
+                    .bind(id)
+                    .bind(kind)
+                    .bind(key)
+                    .bind(key)
+                    .bind(scope)
+                    .bind(deleted)
+                    .bind(*n)
+                    .bind(format!("20{:02}-01-01T00:00~0", n % 25))
+                    .bind(format!("{n:05}").into_bytes());
+            }
         }
         views.run(db).await.unwrap();
         tags.run(db).await.unwrap();
+        entries.run(db).await.unwrap();
     }
     settle(db).await;
 }
@@ -393,10 +435,12 @@ pub async fn plan_when_large(db: &Db, statement: Sql) -> String {
 /// Insists that a plan walks no table that grows with the household. In this program's statements such tables go by
 /// their names or by one letter; sub-selects and the few members have other names.
 pub fn expect_no_walk(text: &str, plan: &str) {
-    const GROWING: [&str; 13] = [
+    const GROWING: [&str; 16] = [
         "record_events",
         "record_view",
-        "record_tag",
+        "record_label",
+        "search_record",
+        "search_note",
         "timeline_entry",
         "record_change",
         "submission",
@@ -407,6 +451,7 @@ pub fn expect_no_walk(text: &str, plan: &str) {
         "c",
         "s",
         "x",
+        "l",
     ];
     for line in plan.lines() {
         let walked = line
@@ -424,7 +469,7 @@ pub fn expect_no_sort_of_everything(engine: Engine, plan: &str, name: &str) {
         // The two scopes' pages, at most 102 rows, are merged by a sort; the walks themselves come in order.
         Engine::Sqlite => {
             let sorts = plan.lines().filter(|line| line.contains("USE TEMP B-TREE")).count();
-            assert!(sorts <= 4, "{name}:\n{plan}");
+            assert!(sorts <= 9, "{name}:\n{plan}");
         }
         Engine::Postgres => {
             for line in plan.lines().filter(|line| line.contains("Sort ")) {
@@ -434,7 +479,7 @@ pub fn expect_no_sort_of_everything(engine: Engine, plan: &str, name: &str) {
                     .and_then(|rest| rest.split(' ').next())
                     .and_then(|rows| rows.parse().ok())
                     .unwrap_or(0);
-                assert!(rows <= 200, "{name}: {line}\n{plan}");
+                assert!(rows <= 400, "{name}: {line}\n{plan}");
             }
         }
     }

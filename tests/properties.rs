@@ -365,6 +365,10 @@ struct Known {
     happenings: BTreeMap<String, String>,
     /// Attachment → what has become of it, its label and its name.
     files: BTreeMap<String, String>,
+    /// Whether any is there.
+    has_files: bool,
+    /// Who ever wrote in it.
+    writers: BTreeSet<String>,
 }
 
 struct RawEvent {
@@ -504,6 +508,8 @@ fn naive(events: &[RawEvent]) -> Known {
     }
     known.version = events.last().unwrap().version;
     known.position = events.last().unwrap().position;
+    known.has_files = known.files.values().any(|file| file.starts_with("present"));
+    known.writers = events.iter().map(|event| event.actor.clone()).collect();
     known
 }
 
@@ -561,12 +567,23 @@ async fn projected(db: &Db, household: HouseholdId) -> BTreeMap<String, Known> {
             },
         );
     }
-    for row in sql("select * from record_tag where household_id = $1").bind(household).all(db).await.unwrap() {
+    for row in sql("select * from record_label where household_id = $1").bind(household).all(db).await.unwrap() {
         let record = known.get_mut(&row.uuid("record_id").unwrap().to_string()).unwrap();
-        record.tags.insert(row.text("tag_key").unwrap());
+        let key = row.text("label_key").unwrap();
+        match row.text("kind").unwrap().as_str() {
+            "tag" => {
+                record.tags.insert(key);
+            }
+            "category" => assert_eq!(key, record.values["category"].to_lowercase()),
+            "by" => {
+                record.writers.insert(key);
+            }
+            "files" => record.has_files = true,
+            kind => assert_eq!((kind, key.as_str()), ("all", "")),
+        }
         assert_eq!(row.int("position").unwrap(), record.position);
-        assert_eq!(row.text("visibility").unwrap(), record.visibility);
-        assert_eq!(row.uuid("owner_id").unwrap().to_string(), record.owner);
+        let scope = if record.visibility == "private" { record.owner.clone() } else { household.to_string() };
+        assert_eq!(row.uuid("scope").unwrap().to_string(), scope);
         assert_eq!(row.bool("deleted").unwrap(), record.deleted);
     }
     for row in sql("select * from timeline_entry where household_id = $1").bind(household).all(db).await.unwrap() {
@@ -599,12 +616,17 @@ async fn projected(db: &Db, household: HouseholdId) -> BTreeMap<String, Known> {
 /// Labels by scope, counted from what the naive fold knows.
 fn counted(known: &BTreeMap<String, Known>, household: HouseholdId) -> BTreeMap<(String, String, String), i64> {
     let mut counts = BTreeMap::new();
-    for record in known.values().filter(|record| !record.deleted) {
+    for record in known.values() {
         let scope = if record.visibility == "household" { household.to_string() } else { record.owner.clone() };
+        if record.deleted {
+            *counts.entry((scope, "deleted".to_owned(), String::new())).or_default() += 1;
+            continue;
+        }
         let category = record.values.get("category").map(|c| ("category".to_owned(), c.to_lowercase()));
         let tags = record.tags.iter().map(|tag| ("tag".to_owned(), tag.clone()));
         let all = ("all".to_owned(), String::new());
-        for (kind, label) in category.into_iter().chain(tags).chain([all]) {
+        let files = record.has_files.then(|| ("files".to_owned(), String::new()));
+        for (kind, label) in category.into_iter().chain(tags).chain(files).chain([all]) {
             *counts.entry((scope.clone(), kind, label)).or_default() += 1;
         }
     }
@@ -655,7 +677,9 @@ async fn dump(db: &Db, household: HouseholdId) -> Vec<String> {
     let mut rows = Vec::new();
     for (table, order, columns) in [
         ("record_view", "id", &["id", "owner_id", "state", "summary", "title", "category_key", "visibility"][..]),
-        ("record_tag", "record_id, tag_key", &["record_id", "tag", "owner_id", "visibility"][..]),
+        ("record_label", "record_id, kind, label_key", &["record_id", "label", "kind", "scope", "happened"][..]),
+        ("search_record", "record_id", &["record_id", "title_words", "words", "note_terms"][..]),
+        ("search_note", "record_id, version", &["record_id", "words"][..]),
         ("timeline_entry", "record_id, version", &["record_id", "event_id", "kind", "occurred_from", "scope"][..]),
         (
             "record_change",

@@ -46,7 +46,7 @@ both_engines! {
         home.ana.open(&diary).await.expect_words("Only you see it");
         let page = home.ana.open(&format!("{diary}/hand-over")).await;
         let page = page.expect_words("you will not see it any more").expect_words("its whole past: 2 events");
-        assert_eq!(page.all("label"), ["Ben", "Mila May only read: cannot add to it, share it or hand it back"]);
+        assert_eq!(page.all("main label"), ["Ben", "Mila May only read: cannot add to it, share it or hand it back"]);
 
         // Nobody chosen, or nobody who is there: the form again, and nothing happened.
         let path = format!("{diary}/hand-over");
@@ -208,7 +208,7 @@ both_engines! {
             home.ana.open(path).await.expect_words("Ana, Ben (until 5 October 2026) and Mila");
         }
         home.ben.open(&car).await.expect_words("Ana, Ben (until 5 October 2026) and Mila");
-        assert_eq!(home.ana.open(&format!("{car}/hand-over")).await.all("label").len(), 1, "nobody gives him anything");
+        assert_eq!(home.ana.open(&format!("{car}/hand-over")).await.all("main label").len(), 1, "nobody gives him anything");
         // To the second: he reads until then, and is named until then.
         let moment = sql("select removed_at from member where id = $1").bind(ben.member);
         let moment = moment.one(&home.server.app.db).await.unwrap().opt_instant("removed_at").unwrap().unwrap();

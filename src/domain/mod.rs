@@ -15,6 +15,7 @@ pub mod instant;
 pub mod media;
 pub mod membership;
 pub mod money;
+pub mod order;
 pub mod person;
 pub mod query;
 pub mod record;

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use uuid::Uuid;
 
 use super::db::{DbError, On, Row, sql};
+use crate::domain::chain::hex;
 use crate::domain::ids::HouseholdId;
 
 /// How a column is read.
@@ -16,6 +17,7 @@ enum Kind {
     Bool,
     Uuid,
     Instant,
+    Bytes,
 }
 
 use Kind::{Bool, Instant, Int, Text};
@@ -63,19 +65,23 @@ pub const TABLES: &[Table] = &[
             ("created_at", Instant),
             ("changed_at", Instant),
             ("last_by", Kind::Uuid),
+            ("files", Int),
+            ("happened", Text),
         ],
     },
     Table {
-        name: "record_tag",
+        name: "record_label",
         walk: "record_id",
-        key: &["tag_key"],
+        key: &["kind", "label_key"],
         columns: &[
-            ("tag_key", Text),
-            ("tag", Text),
-            ("owner_id", Kind::Uuid),
-            ("visibility", Text),
+            ("kind", Text),
+            ("label_key", Text),
+            ("label", Text),
+            ("scope", Kind::Uuid),
             ("deleted", Bool),
             ("position", Int),
+            ("happened", Text),
+            ("title_key", Kind::Bytes),
         ],
     },
     Table {
@@ -235,6 +241,7 @@ impl Table {
                 Bool => row.opt_bool(column)?.map(|b| b.to_string()),
                 Kind::Uuid => row.opt_uuid(column)?.map(|id| id.to_string()),
                 Instant => row.opt_instant(column)?.map(|at| at.to_string()),
+                Kind::Bytes => row.opt_bytes(column)?.map(|bytes| hex(&bytes)),
             };
             if self.key.contains(column) {
                 let _ = write!(key, " {}", value.as_deref().unwrap_or("null"));

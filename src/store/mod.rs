@@ -13,6 +13,7 @@ pub mod copying; // primary data beside the events, as it is
 pub mod db; // the only match on the engine
 pub mod devices; // browsers that accounts were signed in with
 pub mod fields; // a field's own history, and what fields were
+pub mod filter; // lists: filters, orders, pages
 pub mod history; // a record's story and its fields' own histories
 pub mod installation; // its key, and whether it was begun
 pub mod invitations; // links into a household

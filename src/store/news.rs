@@ -96,14 +96,15 @@ fn news_statement(actor: &Actor) -> Sql {
     let walk = |scope: &str, deleted: &str, name: &str| {
         format!(
             "select * from (
-                 select v.id, v.version, v.position
-                 from record_view as v
-                 where v.household_id = $1 and {scope} and v.deleted = {deleted} and v.position > {MARK}
-                 order by v.position desc
+                 select l.record_id, l.position
+                 from record_label as l
+                 where l.household_id = $1 and l.scope = {scope} and l.deleted = {deleted} and l.kind = 'all'
+                   and l.label_key = '' and l.position > {MARK}
+                 order by l.position desc
                  limit {LOOKED_THROUGH}) as {name}"
         )
     };
-    let (shared, own) = ("v.visibility = 'household'", "v.owner_id = $2 and v.visibility = 'private'");
+    let (shared, own) = ("$1", "$2");
     let walks = [
         walk(shared, "$3", "shared"),
         walk(shared, "$4", "shared_deleted"),
@@ -111,12 +112,13 @@ fn news_statement(actor: &Actor) -> Sql {
         walk(own, "$4", "own_deleted"),
     ];
     sql(format!(
-        "select latest.id, latest.version, latest.position
+        "select v.id, v.version, latest.position
          from ({walks}) as latest
-         where (select 1
+         cross join record_view as v
+         where v.household_id = $1 and v.id = latest.record_id and (select 1
                 from (select e.position, e.actor_id
                       from record_events as e
-                      where e.household_id = $1 and e.record_id = latest.id and e.version > latest.version - {COUNTED}
+                      where e.household_id = $1 and e.record_id = v.id and e.version > v.version - {COUNTED}
                       order by e.version desc
                       limit {COUNTED}) as tail
                 where {new}
@@ -124,7 +126,7 @@ fn news_statement(actor: &Actor) -> Sql {
          order by latest.position desc
          limit {wanted}",
         walks = walks.join(" union all "),
-        new = is_new("tail", "latest.id"),
+        new = is_new("tail", "v.id"),
         wanted = TOLD + 1,
     ))
     .bind(actor.household)

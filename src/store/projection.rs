@@ -19,11 +19,13 @@ use super::db::{Db, Row, Tx, sql};
 use super::streams;
 
 mod attachments;
+pub mod labels;
 mod rows;
 mod search;
 mod timeline;
 
-use rows::{count_labels, scope, write_changes, write_tags, write_view};
+use labels::scope;
+use rows::{write_changes, write_view};
 
 /// The name under which the projections' version is kept.
 pub const NAME: &str = "records";
@@ -34,7 +36,7 @@ pub const TABLES: &[&str] = &[
     "timeline_entry",
     "label_count",
     "record_change",
-    "record_tag",
+    "record_label",
     "external_ref",
     "attachment",
     "search_note",
@@ -58,11 +60,15 @@ pub struct View {
     pub created_at: Instant,
     /// When its latest event was entered.
     pub changed_at: Instant,
+    /// How many files it has.
+    pub files: i64,
+    /// When something happened in it last, as lists are ordered by it.
+    pub happened: String,
 }
 
 impl View {
     /// The columns that [`View::read`] takes.
-    pub const COLUMNS: &str = "id, state, position, summary, created_at, changed_at";
+    pub const COLUMNS: &str = "id, state, position, summary, created_at, changed_at, files, happened";
 
     /// A view from its row.
     ///
@@ -76,6 +82,8 @@ impl View {
             summary: row.json("summary")?,
             created_at: row.instant("created_at")?,
             changed_at: row.instant("changed_at")?,
+            files: row.int("files")?,
+            happened: row.text("happened")?,
         })
     }
 }
@@ -118,7 +126,7 @@ impl Projector {
         entries.sort_by_key(|((_, record), _)| self.views.get(record).map(|view| view.position));
         for ((household, record), entry) in entries {
             if let Some(view) = self.views.get(&record) {
-                search::write(tx, household, view, rows::kept_in(household, view), &entry).await?;
+                search::write(tx, household, view, labels::kept_in(household, view), &entry).await?;
             }
         }
         Ok(())
@@ -137,24 +145,28 @@ impl Projector {
         let before = self.view(tx, event, &fact).await?;
         let (state, changes, stream) = self.step(tx, event, &fact, before.as_ref()).await?;
         let summary = Summary::after(before.as_ref().map(|view| &view.summary), &fact.payload, fact.occurred, &changes);
-        let view = View {
+        let mut view = View {
             record: event.record,
             state,
             position: event.position,
             summary,
             created_at: before.as_ref().map_or(event.recorded, |view| view.created_at),
             changed_at: event.recorded,
+            files: 0,
+            happened: String::new(),
         };
-        write_view(tx, event.household, &view, event.actor, before.is_none()).await?;
         let scopes = (before.as_ref().and_then(|view| scope(event.household, view)), scope(event.household, &view));
         if before.is_some() {
             timeline::move_scope(tx, event.household, event.record, scopes).await?;
         }
-        timeline::enter(tx, event, &fact, &changes, scopes.1).await?;
+        let happening = timeline::enter(tx, event, &fact, &changes, scopes.1).await?;
         attachments::apply(tx, event, &fact).await?;
+        view.files = labels::files(tx, event, &fact, before.as_ref()).await?;
+        let again = stream.is_some() || matches!(fact.payload, Payload::NoteCorrected(_));
+        view.happened = labels::happened(tx, event, before.as_ref(), happening, again).await?;
+        write_view(tx, event.household, &view, event.actor, before.is_none()).await?;
         write_changes(tx, event, &changes).await?;
-        write_tags(tx, event.household, before.as_ref(), &view).await?;
-        count_labels(tx, event.household, before.as_ref(), &view).await?;
+        labels::write(tx, event, before.as_ref(), &view).await?;
         let key = (event.household, event.record);
         let entry = search::take_in(tx, self.entries.remove(&key), event, &fact, &view, stream.as_deref()).await?;
         self.entries.insert(key, entry);

@@ -357,26 +357,26 @@ impl<'a> Asking<'a> {
         }
     }
 
-    /// What has to be read off a record, `s`.
+    /// What has to be read off a record, `r`.
     fn conditions(&self, part: Part, asked: &mut Binds) -> String {
         let query = self.query;
         let mut conditions = String::new();
         for clause in query.with.iter().filter(|clause| clause.wants_order()) {
             let condition = match part {
-                Part::Title => like("s.title_words", clause, asked),
+                Part::Title => like("r.title_words", clause, asked),
                 Part::Rest => said(clause, asked),
             };
             let _ = write!(conditions, " and {condition}");
         }
         if part == Part::Rest && query.with.iter().any(Clause::wants_order) {
-            let title: Vec<String> = query.with.iter().map(|clause| like("s.title_words", clause, asked)).collect();
+            let title: Vec<String> = query.with.iter().map(|clause| like("r.title_words", clause, asked)).collect();
             let _ = write!(conditions, " and not ({})", title.join(" and "));
         }
         for clause in query.without.iter().filter(|clause| clause.wants_order()) {
             let _ = write!(conditions, " and not {}", said(clause, asked));
         }
         if query.after.is_some() || query.before.is_some() {
-            let _ = write!(conditions, " and {}", happened("s.record_id", query.after, query.before, asked));
+            let _ = write!(conditions, " and {}", happened("r.record_id", query.after, query.before, asked));
         }
         conditions
     }
@@ -387,9 +387,8 @@ impl<'a> Asking<'a> {
         let narrowed = if self.reads() {
             let candidates = self.candidates(Some(part), edge, backward, READ, &mut asked);
             let conditions = self.conditions(part, &mut asked);
-            format!(
-                "select s.record_id, s.position from ({candidates}) as s where 1 = 1 {conditions} order by s.position {order} limit {limit}"
-            )
+            // They come in their order. To ask for it again would make SQLite read them all first.
+            format!("select r.record_id, r.position from ({candidates}) as r where 1 = 1 {conditions} limit {limit}")
         } else {
             self.candidates(Some(part), edge, backward, i64::try_from(limit).unwrap_or(i64::MAX), &mut asked)
         };
@@ -461,12 +460,13 @@ fn like(column: &str, clause: &Clause, asked: &mut Binds) -> String {
     format!("({})", patterns.join(" or "))
 }
 
-/// That the record `s`, or one of its notes, matches a clause.
+/// That the record `r`, or one of its notes, matches a clause.
 fn said(clause: &Clause, asked: &mut Binds) -> String {
     format!(
-        "({} or exists (
-             select 1 from search_note as n where n.household_id = $1 and n.record_id = s.record_id and {}))",
-        like("s.words", clause, asked),
+        "({} or (select 1 from search_note as n
+                where n.household_id = $1 and n.record_id = r.record_id and {}
+                limit 1) is not null)",
+        like("r.words", clause, asked),
         like("n.words", clause, asked),
     )
 }
@@ -490,9 +490,9 @@ pub(super) fn happened(record: &str, from: Option<Occurred>, until: Option<Occur
         );
     }
     format!(
-        "exists (
-             select 1 from timeline_entry as t
-             where t.household_id = $1 and t.record_id = {record} and t.happening {range})"
+        "(select 1 from timeline_entry as t
+          where t.household_id = $1 and t.record_id = {record} and t.happening {range}
+          limit 1) is not null"
     )
 }
 

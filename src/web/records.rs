@@ -9,50 +9,73 @@ use axum::response::Response;
 use crate::app::App;
 use crate::domain::access::Visibility;
 use crate::domain::ids::RecordId;
-use crate::domain::text::{Tag, fold};
+use crate::domain::text::fold;
 use crate::domain::when::Occurred;
-use crate::store::views::{self, COUNTED, Cursor, ListFilter, ListPage, Listed, RecordView, Suggestions};
+use crate::store::filter::{self, COUNTED, Cursor, Filter, ListPage, Sort};
+use crate::store::people;
+use crate::store::views::{Listed, RecordView, Suggestions};
 
 use super::error::HtmlError;
-use super::forms::RawForm;
+use super::filters::{self, Chip, FilterForm};
+use super::forms::{Errors, RawForm};
 use super::guards::Me;
 use super::look::Look;
 use super::moments::{self, Moment};
 use super::page::{Flash, Frame, Tab, Who};
-use super::paths::{Asked, with_query};
-use super::reply::page;
+use super::paths::Asked;
+use super::reply::page_with;
 use super::story::Words;
 use super::telling::{last_words, name};
 
 /// `GET /records`
 pub async fn list(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Result<Response, HtmlError> {
-    let filter = filter(&asked);
-    let found = views::list(&app.db, &me.actor, &filter, cursor(&asked)).await?;
-    let known = &found.known;
+    let now = moments::now(&app, &me.actor);
+    let mut errors = Errors::none();
+    let filter = filters::read(&asked, now.date(), &mut errors);
+    let entered = filters::entered(&filter, &moments::zone(&me.actor));
+    let people = people::of_household(&app.db, &me.actor).await?;
+    let cursor = cursor(&asked, &filter);
+    let found = filter::list(&app.db, &me.actor, &filter, entered, &cursor).await?;
+    let chips = filters::chips(PATH, &filter, &people, &[]);
     let who = Who::of(&me);
-    let year = moments::now(&app, &me.actor).year();
     let count_words = count_words(&found, &filter);
     let all_here = found.newer.is_none() && found.older.is_none();
     let status = match all_here {
         true => format!("{count_words} shown"),
         false => format!("{count_words}, {} on this page", found.rows.len()),
     };
-    Ok(page(&ListTemplate {
-        lead: format!("The things and matters of {}", who.household),
-        may_write: who.may_write,
-        frame: Frame::member(title(&asked, &filter), Tab::Records, who).status(status).flash(flash(&asked)),
-        chips: chips(&filter),
-        rows: found.rows.iter().map(|row| Row::listed(row, year)).collect(),
-        paged: asked.has("before") || asked.has("after"),
-        pages: pages(&found, &filter),
-        categories: category_choices(known, &filter),
-        known_tags: known.tags.iter().map(|label| label.label.clone()).collect(),
-        any_category: filter.category.is_none(),
-        tag: filter.tag.clone().unwrap_or_default(),
-        deleted: filter.deleted,
-        count_words,
-    }))
+    let further = match cursor {
+        Cursor::After(_) => found.newer.as_ref(),
+        _ => found.older.as_ref(),
+    };
+    Ok(page_with(
+        errors.status(),
+        &ListTemplate {
+            lead: format!("The things and matters of {}", who.household),
+            may_write: who.may_write,
+            frame: Frame::member(title(&cursor, &filter, &chips), Tab::Records, who)
+                .wrong(!errors.is_empty())
+                .status(status)
+                .flash(flash(&asked)),
+            rows: found.rows.iter().map(|row| Row::listed(row, now.year())).collect(),
+            paged: cursor != Cursor::Newest,
+            pages: Pages {
+                newer: found.newer.as_ref().map(|cursor| address(&filter, cursor)),
+                older: found.older.as_ref().map(|cursor| address(&filter, cursor)),
+                what: "records",
+            },
+            order: filters::sort_words(filter.sort),
+            further: further.map(|cursor| address(&filter, cursor)),
+            stopped: found.stopped,
+            filter: FilterForm::of(PATH, &filter, &asked, &found.known, &people),
+            count_words,
+            chips,
+            errors,
+        },
+    ))
 }
+
+const PATH: &str = "/records";
 
 /// The message after a record went out of the member's sight, by the word that the redirect carried.
 fn flash(asked: &RawForm) -> Option<Flash> {
@@ -61,106 +84,54 @@ fn flash(asked: &RawForm) -> Option<Flash> {
         .then(|| Flash::new("Handed over", "The record belongs to somebody else now, and you do not see it any more."))
 }
 
-fn filter(asked: &RawForm) -> ListFilter {
-    let word =
-        |name: &str| Some(asked.text(name).trim().to_owned()).filter(|word| !word.is_empty() && word.len() <= 400);
-    ListFilter {
-        category: word("category"),
-        tag: word("tag").map(|tag| tag.trim_start_matches('#').to_owned()).filter(|tag| Tag::parse(tag).is_ok()),
-        deleted: asked.text("deleted") == "yes",
-    }
-}
-
-fn cursor(asked: &RawForm) -> Cursor {
-    let position = |name: &str| asked.text(name).parse::<i64>().ok().filter(|position| *position > 0);
-    match (position("before"), position("after")) {
-        (Some(position), _) => Cursor::Before(position),
-        (None, Some(position)) => Cursor::After(position),
+fn cursor(asked: &RawForm, filter: &Filter) -> Cursor {
+    let place = |name: &str| filter::key(filter.sort, &asked.text(name));
+    match (place("before"), place("after")) {
+        (Some(key), _) => Cursor::Before(key),
+        (None, Some(key)) => Cursor::After(key),
         (None, None) => Cursor::Newest,
     }
 }
 
 /// "Deleted records: Car, #winter, older".
-fn title(asked: &RawForm, filter: &ListFilter) -> String {
+fn title(cursor: &Cursor, filter: &Filter, chips: &[Chip]) -> String {
     let mut title = if filter.deleted { "Deleted records" } else { "Records" }.to_owned();
-    let tag = filter.tag.as_ref().map(|tag| format!("#{tag}"));
-    let filters: Vec<&str> = filter.category.as_deref().into_iter().chain(tag.as_deref()).collect();
+    let filters: Vec<&str> = chips.iter().map(|chip| chip.words.as_str()).filter(|words| *words != "deleted").collect();
     if !filters.is_empty() {
         title = format!("{title}: {}", filters.join(", "));
     }
-    match cursor(asked) {
-        Cursor::Newest => title,
-        Cursor::Before(_) => format!("{title}, older"),
-        Cursor::After(_) => format!("{title}, newer"),
+    match (cursor, filter.sort) {
+        (Cursor::Newest, _) => title,
+        (Cursor::Before(_), Sort::Title) => format!("{title}, further on"),
+        (Cursor::After(_), Sort::Title) => format!("{title}, further up"),
+        (Cursor::Before(_), _) => format!("{title}, older"),
+        (Cursor::After(_), _) => format!("{title}, newer"),
     }
 }
 
-fn address(filter: &ListFilter, before: &str, after: &str) -> String {
-    with_query(
-        "/records",
-        &[
-            ("category", filter.category.as_deref().unwrap_or("")),
-            ("tag", filter.tag.as_deref().unwrap_or("")),
-            ("deleted", if filter.deleted { "yes" } else { "" }),
-            ("before", before),
-            ("after", after),
-        ],
-    )
+fn address(filter: &Filter, cursor: &Cursor) -> String {
+    match cursor {
+        Cursor::Newest => filters::address(PATH, filter, &[]),
+        Cursor::Before(key) => filters::address(PATH, filter, &[("before", &filter::key_words(key))]),
+        Cursor::After(key) => filters::address(PATH, filter, &[("after", &filter::key_words(key))]),
+    }
 }
 
-fn pages(found: &ListPage, filter: &ListFilter) -> Pages {
-    let link = |cursor: &Cursor| match cursor {
-        Cursor::Newest => address(filter, "", ""),
-        Cursor::Before(position) => address(filter, &position.to_string(), ""),
-        Cursor::After(position) => address(filter, "", &position.to_string()),
-    };
-    Pages { newer: found.newer.as_ref().map(link), older: found.older.as_ref().map(link), what: "records" }
-}
-
-fn chips(filter: &ListFilter) -> Vec<Chip> {
-    let mut chips = Vec::new();
-    if let Some(category) = &filter.category {
-        let without = ListFilter { category: None, ..filter.clone() };
-        chips.push(Chip { href: address(&without, "", ""), words: category.clone() });
-    }
-    if let Some(tag) = &filter.tag {
-        let without = ListFilter { tag: None, ..filter.clone() };
-        chips.push(Chip { href: address(&without, "", ""), words: format!("#{tag}") });
-    }
-    if filter.deleted {
-        let without = ListFilter { deleted: false, ..filter.clone() };
-        chips.push(Chip { href: address(&without, "", ""), words: "deleted".to_owned() });
-    }
-    chips
-}
-
-fn count_words(found: &ListPage, filter: &ListFilter) -> String {
-    let what = match (filter.deleted, found.count == 1) {
+fn count_words(found: &ListPage, filter: &Filter) -> String {
+    let what = match (filter.deleted, found.count == Some(1) || (found.count.is_none() && found.rows.len() == 1)) {
         (false, true) => "record",
         (false, false) => "records",
         (true, true) => "deleted record",
         (true, false) => "deleted records",
     };
     match found.count {
-        0 => format!("No {what}"),
-        count if count > COUNTED => format!("More than 1,000 {what}"),
-        1000 => format!("1,000 {what}"),
-        count => format!("{count} {what}"),
+        Some(0) => format!("No {what}"),
+        Some(count) if count > COUNTED => format!("More than 1,000 {what}"),
+        Some(1000) => format!("1,000 {what}"),
+        Some(count) => format!("{count} {what}"),
+        None if found.rows.is_empty() => format!("No {what} on this page"),
+        None => format!("{} {what} on this page", found.rows.len()),
     }
-}
-
-/// The categories in use, and the chosen one even if nothing is in it.
-fn category_choices(known: &Suggestions, filter: &ListFilter) -> Vec<CategoryChoice> {
-    let chosen = filter.category.as_deref().map(fold);
-    let mut choices: Vec<CategoryChoice> = known
-        .categories
-        .iter()
-        .map(|label| CategoryChoice::of(&label.label, chosen.as_ref() == Some(&label.key), Some(label.records)))
-        .collect();
-    if let Some(category) = filter.category.as_deref().filter(|_| !choices.iter().any(|choice| choice.chosen)) {
-        choices.push(CategoryChoice::of(category, true, None));
-    }
-    choices
 }
 
 /// The names that a form suggests as categories: those built in and those in use.
@@ -244,28 +215,6 @@ impl Row {
     }
 }
 
-#[derive(Debug)]
-struct Chip {
-    href: String,
-    words: String,
-}
-
-#[derive(Debug)]
-struct CategoryChoice {
-    name: String,
-    icon: &'static str,
-    tint: &'static str,
-    chosen: bool,
-    count: Option<i64>,
-}
-
-impl CategoryChoice {
-    fn of(name: &str, chosen: bool, count: Option<i64>) -> Self {
-        let look = Look::of(Some(name));
-        Self { name: name.to_owned(), icon: look.icon, tint: look.tint, chosen, count }
-    }
-}
-
 #[derive(Template)]
 #[template(path = "records/list.html")]
 struct ListTemplate {
@@ -277,9 +226,9 @@ struct ListTemplate {
     paged: bool,
     may_write: bool,
     pages: Pages,
-    categories: Vec<CategoryChoice>,
-    any_category: bool,
-    known_tags: Vec<String>,
-    tag: String,
-    deleted: bool,
+    filter: FilterForm,
+    order: &'static str,
+    further: Option<String>,
+    stopped: bool,
+    errors: Errors,
 }

@@ -37,14 +37,15 @@ impl Years {
     }
 }
 
-/// Writes an event's own entry, and takes those out of the timeline whose words it replaces. `scope` is the record's.
+/// Writes an event's own entry, and takes those out of the timeline whose words it replaces. `scope` is the record's. True
+/// if the event is a happening.
 pub(super) async fn enter(
     tx: &mut Tx,
     event: &Event,
     fact: &Fact,
     changes: &[FieldChange],
     scope: Option<Uuid>,
-) -> Result<()> {
+) -> Result<bool> {
     let happening = match &fact.payload {
         Payload::RecordCreated(_) | Payload::RecordUpdated(_) | Payload::NoteAdded(_) => true,
         Payload::AttachmentAdded(added) => added.note.is_none(),
@@ -71,7 +72,8 @@ pub(super) async fn enter(
     .bind(changes::write(changes)?)
     .later(&mut *tx)
     .await?;
-    count(tx, event.household, scope, Years::one(event.occurred, 1)).await
+    count(tx, event.household, scope, Years::one(event.occurred, 1)).await?;
+    Ok(happening)
 }
 
 /// A correction takes the place of the note and of any correction before it; false if the note itself is undone.

@@ -1,0 +1,541 @@
+//! The list of records: its filters, its orders and its pages. The one place where list statements are put together, from
+//! clauses that each have an index.
+//!
+//! A list walks the rows of one label in the order that was asked for, from an edge on: of the label that fewest records
+//! have. Every other filter is looked up for each row, and after [`READ`] rows the walk stops, says so, and can be gone on
+//! with: so a page costs about the same in a household of a thousand records and of a million.
+
+use std::fmt::Write as _;
+
+use crate::domain::access::Actor;
+use crate::domain::ids::{MemberId, RecordId};
+use crate::domain::instant::Instant;
+use crate::domain::text::fold;
+use crate::domain::when::Occurred;
+use crate::error::Result;
+
+use super::db::{Db, Row, Sql};
+use super::people::LAST_BY;
+use super::projection::labels;
+use super::search::{Binds, happened};
+use super::views::{self, LISTED, Listed, Suggestions, VISIBLE};
+
+/// How many records a page of the list has.
+pub const PAGE: usize = 50;
+
+/// How far lists count: beyond it is "more than 1,000".
+pub const COUNTED: i64 = 1000;
+
+/// How many records are read at most for a page whose filters no index answers together.
+pub const READ: i64 = 5000;
+
+/// How many tags a filter takes.
+pub const MOST_TAGS: usize = 10;
+
+/// What records are ordered by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Sort {
+    /// The latest change first.
+    #[default]
+    Activity,
+    /// What happened last first.
+    Happened,
+    /// By title, from A to Z.
+    Title,
+}
+
+/// Which time a range means.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Time {
+    /// When things happened.
+    #[default]
+    Happened,
+    /// When they were entered.
+    Recorded,
+}
+
+/// What a list shows.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Filter {
+    /// Only this category.
+    pub category: Option<String>,
+    /// Only records with these tags, at most [`MOST_TAGS`].
+    pub tags: Vec<String>,
+    /// Any one of the tags is enough.
+    pub any_tag: bool,
+    /// Only where something happened, or was entered, from the beginning of this on.
+    pub from: Option<Occurred>,
+    /// Only where it did so up to the end of this.
+    pub until: Option<Occurred>,
+    /// Which time that means.
+    pub time: Time,
+    /// Only where this member wrote something.
+    pub by: Option<MemberId>,
+    /// Only records with files.
+    pub files: bool,
+    /// Deleted records instead of the others.
+    pub deleted: bool,
+    /// In which order.
+    pub sort: Sort,
+}
+
+/// What a range means in instants, for the time of entry.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Entered {
+    /// From this instant on.
+    pub from: Option<Instant>,
+    /// Before this one.
+    pub until: Option<Instant>,
+}
+
+/// Where a record stands in an order.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Key {
+    /// Its latest event's position.
+    Activity(i64),
+    /// When something happened in it last, and its latest event's position.
+    Happened(String, i64),
+    /// What its title is ordered by, and its identity.
+    Title(Vec<u8>, RecordId),
+}
+
+/// Where a page of a list begins.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Cursor {
+    /// The first page.
+    Newest,
+    /// What comes after this in the order.
+    Before(Key),
+    /// What comes in front of it.
+    After(Key),
+}
+
+/// A page of the list.
+#[derive(Clone, Debug)]
+pub struct ListPage {
+    /// The records.
+    pub rows: Vec<Listed>,
+    /// Where the page in front of this one is.
+    pub newer: Option<Cursor>,
+    /// Where the page after this one is.
+    pub older: Option<Cursor>,
+    /// Whether the page ends, towards where it was walking, because enough was read.
+    pub stopped: bool,
+    /// How many records match; beyond [`COUNTED`] it is [`COUNTED`] + 1; none if that is not known.
+    pub count: Option<i64>,
+    /// What the filter suggests.
+    pub known: Suggestions,
+}
+
+/// A label that records are to have.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Wanted {
+    kind: &'static str,
+    key: String,
+}
+
+impl Filter {
+    fn labels(&self) -> Vec<Wanted> {
+        let mut labels = Vec::new();
+        let mut want = |kind, key| labels.push(Wanted { kind, key });
+        if let Some(category) = &self.category {
+            want(labels::CATEGORY, fold(category));
+        }
+        if !self.any_tag || self.tags.len() == 1 {
+            self.tags.iter().for_each(|tag| want(labels::TAG, fold(tag)));
+        }
+        if self.files {
+            want(labels::FILES, String::new());
+        }
+        if let Some(by) = self.by {
+            want(labels::BY, by.0.to_string());
+        }
+        labels
+    }
+
+    fn any_of(&self) -> &[String] {
+        if self.any_tag && self.tags.len() > 1 { &self.tags } else { &[] }
+    }
+
+    fn has_range(&self) -> bool {
+        self.from.is_some() || self.until.is_some()
+    }
+}
+
+/// A page of the records that the member may see. `entered` is what the range means in instants.
+///
+/// # Errors
+/// If the database refuses.
+pub async fn list(db: &Db, actor: &Actor, filter: &Filter, entered: Entered, cursor: &Cursor) -> Result<ListPage> {
+    let wanted = filter.labels();
+    // Which label fewest records have has to be known before, where there are several.
+    let known = match wanted.len() + usize::from(!filter.any_of().is_empty()) {
+        0 | 1 => None,
+        _ => Some(views::suggestions(db, actor).await?),
+    };
+    let walk = Walk::of(actor, filter, entered, driver(&wanted, filter, known.as_ref()), cursor);
+    let mut asked = vec![walk.page(LISTED, PAGE + 1)];
+    let counting = *cursor == Cursor::Newest && !walk.reads() && walk.count_known(known.as_ref()).is_none();
+    asked.extend(counting.then(|| walk.count()));
+    if known.is_none() {
+        asked.push(views::suggestions_statement(actor));
+    }
+    let mut answers = db.one_by_one(asked).await?.into_iter();
+    let found = answers.next().unwrap_or_default();
+    let counted = if counting { answers.next() } else { None };
+    let known = match known {
+        Some(known) => known,
+        None => views::read_suggestions(&answers.next().unwrap_or_default())?,
+    };
+    let backward = matches!(cursor, Cursor::After(_));
+    let mut found: Vec<(Key, &Row)> = found.iter().map(|row| Ok((walk.key(row)?, row))).collect::<Result<_>>()?;
+    let mut stop = None;
+    if walk.reads() && found.len() <= PAGE {
+        stop = walk.stop(db).await?;
+        if let Some(stop) = &stop {
+            found.retain(|(key, _)| walk.is_within(key, stop));
+        }
+    }
+    let more = found.len() > PAGE;
+    found.truncate(PAGE);
+    if backward {
+        found.reverse();
+    }
+    let stop = stop.filter(|_| !more);
+    let (first, last) = (found.first().map(|(key, _)| key.clone()), found.last().map(|(key, _)| key.clone()));
+    let stopped = stop.is_some();
+    let (newer, older) = match cursor {
+        Cursor::Newest => (None, last.filter(|_| more).or(stop)),
+        Cursor::Before(edge) => (first.or(Some(edge.clone())), last.filter(|_| more).or(stop)),
+        Cursor::After(edge) => (first.filter(|_| more).or(stop), last.or(Some(edge.clone()))),
+    };
+    let count = match (counted, cursor) {
+        (Some(counted), _) => counted.first().map(|row| row.int("records")).transpose()?,
+        (None, Cursor::Newest) if walk.reads() => {
+            (!more && !stopped).then(|| i64::try_from(found.len()).unwrap_or(i64::MAX))
+        }
+        _ => walk.count_known(Some(&known)),
+    };
+    Ok(ListPage {
+        rows: found.iter().map(|(_, row)| Listed::read(row)).collect::<Result<_>>()?,
+        newer: newer.map(Cursor::After),
+        older: older.map(Cursor::Before),
+        stopped,
+        count: count.map(|count| count.min(COUNTED + 1)),
+        known,
+    })
+}
+
+/// The label to walk: of those that are wanted the one that fewest records have.
+fn driver(wanted: &[Wanted], filter: &Filter, known: Option<&Suggestions>) -> Vec<Wanted> {
+    let all = || vec![Wanted { kind: labels::ALL, key: String::new() }];
+    let any_of: Vec<Wanted> = filter.any_of().iter().map(|tag| Wanted { kind: labels::TAG, key: fold(tag) }).collect();
+    let count = |label: &Wanted| match (label.kind, known) {
+        (labels::CATEGORY, Some(known)) => known.of_category(&label.key).unwrap_or(i64::MAX),
+        (labels::TAG, Some(known)) => known.of_tag(&label.key).unwrap_or(i64::MAX),
+        (labels::FILES, Some(known)) => known.with_files,
+        _ => i64::MAX,
+    };
+    let rarest = wanted.iter().min_by_key(|label| count(label));
+    match (rarest, any_of.is_empty()) {
+        (None, true) => all(),
+        (None, false) => any_of,
+        (Some(rarest), true) => vec![rarest.clone()],
+        (Some(rarest), false) => {
+            let together = any_of.iter().map(count).fold(0_i64, i64::saturating_add);
+            if together < count(rarest) { any_of } else { vec![rarest.clone()] }
+        }
+    }
+}
+
+/// The records that changed last, without any filter: `columns` of them.
+pub(super) fn plain_statement(actor: &Actor, columns: &str, limit: usize) -> Sql {
+    let filter = Filter::default();
+    let driver = driver(&[], &filter, None);
+    Walk::of(actor, &filter, Entered { from: None, until: None }, driver, &Cursor::Newest).page(columns, limit)
+}
+
+/// A walk down the rows of a label, or of several, in an order.
+struct Walk<'a> {
+    actor: &'a Actor,
+    filter: &'a Filter,
+    entered: Entered,
+    driver: Vec<Wanted>,
+    edge: Option<&'a Key>,
+    backward: bool,
+}
+
+impl<'a> Walk<'a> {
+    fn of(actor: &'a Actor, filter: &'a Filter, entered: Entered, driver: Vec<Wanted>, cursor: &'a Cursor) -> Self {
+        let (edge, backward) = match cursor {
+            Cursor::Newest => (None, false),
+            Cursor::Before(key) => (Some(key), false),
+            Cursor::After(key) => (Some(key), true),
+        };
+        Self { actor, filter, entered, driver, edge, backward }
+    }
+
+    /// Whether anything has to be looked up for each row.
+    fn reads(&self) -> bool {
+        self.filter.has_range() || self.others().next().is_some() || self.wants_any()
+    }
+
+    fn others(&self) -> impl Iterator<Item = Wanted> + '_ {
+        self.filter.labels().into_iter().filter(|label| !self.driver.contains(label))
+    }
+
+    fn wants_any(&self) -> bool {
+        self.filter.any_of().first().is_some_and(|tag| !self.driver.iter().any(|label| label.key == fold(tag)))
+    }
+
+    fn columns(&self) -> [&'static str; 2] {
+        match self.filter.sort {
+            Sort::Activity => ["position", "record_id"],
+            Sort::Happened => ["happened", "position"],
+            Sort::Title => ["title_key", "record_id"],
+        }
+    }
+
+    /// Whether the order, as it is walked, goes down.
+    fn descends(&self) -> bool {
+        (self.filter.sort != Sort::Title) != self.backward
+    }
+
+    fn order(&self, alias: &str) -> String {
+        let order = if self.descends() { "desc" } else { "asc" };
+        match (self.filter.sort, self.columns()) {
+            (Sort::Activity, [column, _]) => format!("{alias}.{column} {order}"),
+            (_, [one, two]) => format!("{alias}.{one} {order}, {alias}.{two} {order}"),
+        }
+    }
+
+    fn key(&self, row: &Row) -> Result<Key> {
+        Ok(match self.filter.sort {
+            Sort::Activity => Key::Activity(row.int("position")?),
+            Sort::Happened => Key::Happened(row.text("happened")?, row.int("position")?),
+            Sort::Title => Key::Title(row.bytes("title_key")?, RecordId(row.uuid("id")?)),
+        })
+    }
+
+    /// Whether a place is not beyond another one, the way the walk goes.
+    fn is_within(&self, key: &Key, stop: &Key) -> bool {
+        let ordering = match (key, stop) {
+            (Key::Activity(key), Key::Activity(stop)) => key.cmp(stop),
+            (Key::Happened(a, b), Key::Happened(c, d)) => (a, b).cmp(&(c, d)),
+            (Key::Title(a, b), Key::Title(c, d)) => (a, b.0).cmp(&(c, d.0)),
+            _ => std::cmp::Ordering::Equal,
+        };
+        if self.descends() { ordering.is_ge() } else { ordering.is_le() }
+    }
+
+    /// The rows of one label in one scope, from the edge on.
+    fn rows(&self, scope: &str, label: &Wanted, limit: i64, asked: &mut Binds) -> String {
+        let side = if self.descends() { "<" } else { ">" };
+        let edge = match self.edge {
+            None => String::new(),
+            Some(Key::Activity(position)) => format!("and l.position {side} {}", asked.add(*position)),
+            Some(Key::Happened(happened, position)) => {
+                let (happened, position) = (asked.add(happened), asked.add(*position));
+                format!("and (l.happened, l.position) {side} ({happened}, {position})")
+            }
+            Some(Key::Title(key, record)) => {
+                let (key, record) = (asked.add(key.as_slice()), asked.add(*record));
+                format!("and (l.title_key, l.record_id) {side} ({key}, {record})")
+            }
+        };
+        format!(
+            "select l.record_id, l.position, l.happened, l.title_key
+             from record_label as l
+             where l.household_id = $1 and l.scope = {scope} and l.deleted = $3 and l.kind = '{kind}'
+               and l.label_key = {key} {edge}
+             order by {order}
+             limit {limit}",
+            kind = label.kind,
+            key = asked.add(&label.key),
+            order = self.order("l"),
+        )
+    }
+
+    /// What has to be looked up for a row, `r`. The limits within keep PostgreSQL from reading everything there is first.
+    fn conditions(&self, asked: &mut Binds) -> String {
+        let mut conditions = String::new();
+        let has = |label: &Wanted, asked: &mut Binds| {
+            format!(
+                "(select 1 from record_label as x
+                  where x.household_id = $1 and x.record_id = r.record_id and x.kind = '{}' and x.label_key = {}
+                  limit 1) is not null",
+                label.kind,
+                asked.add(&label.key)
+            )
+        };
+        for label in self.others() {
+            let _ = write!(conditions, " and {}", has(&label, asked));
+        }
+        if self.wants_any() {
+            let tags = self.filter.any_of().iter().map(|tag| Wanted { kind: labels::TAG, key: fold(tag) });
+            let any: Vec<String> = tags.map(|label| has(&label, asked)).collect();
+            let _ = write!(conditions, " and ({})", any.join(" or "));
+        }
+        if self.filter.has_range() {
+            let range = match self.filter.time {
+                Time::Happened => happened("r.record_id", self.filter.from, self.filter.until, asked),
+                Time::Recorded => self.recorded(asked),
+            };
+            let _ = write!(conditions, " and {range}");
+        }
+        conditions
+    }
+
+    fn recorded(&self, asked: &mut Binds) -> String {
+        let mut range = String::new();
+        if let Some(from) = self.entered.from {
+            let _ = write!(range, " and t.recorded_at >= {}", asked.add(from));
+        }
+        if let Some(until) = self.entered.until {
+            let _ = write!(range, " and t.recorded_at < {}", asked.add(until));
+        }
+        format!(
+            "(select 1 from timeline_entry as t
+              where t.household_id = $1 and t.record_id = r.record_id {range}
+              limit 1) is not null"
+        )
+    }
+
+    /// Walks over what the household shares and over what the member keeps to herself, merged; one for each label that is
+    /// walked. Each stops after a page, and carries no more than the order needs: what a row shows is fetched for the rows
+    /// that are shown. The limit stands in the text, so that the planner knows of it; a cross join keeps SQLite, which does
+    /// not, from beginning with the larger table.
+    fn page(&self, columns: &str, limit: usize) -> Sql {
+        let mut asked = Binds::of(self.actor, self.filter.deleted);
+        let mut walks = Vec::new();
+        for (nth, label) in self.driver.iter().enumerate() {
+            for (scope, name) in [("$1", "shared"), ("$2", "own")] {
+                let walk = if self.reads() {
+                    let rows = self.rows(scope, label, READ, &mut asked);
+                    // They come in their order. To ask for it again would make SQLite read them all first.
+                    format!(
+                        "select r.record_id, r.position, r.happened, r.title_key
+                         from ({rows}) as r
+                         where 1 = 1 {conditions}
+                         limit {limit}",
+                        conditions = self.conditions(&mut asked),
+                    )
+                } else {
+                    self.rows(scope, label, i64::try_from(limit).unwrap_or(i64::MAX), &mut asked)
+                };
+                walks.push(format!("select * from ({walk}) as {name}_{nth}"));
+            }
+        }
+        // A record with several of the labels comes once.
+        let together = if self.driver.len() > 1 { " union " } else { " union all " };
+        asked.into_sql(format!(
+            "select {columns}, p.happened as happened, p.title_key as title_key, o.name as owner_name, {LAST_BY}
+             from (select * from ({walks}) as w order by {inner} limit {limit}) as p
+             cross join record_view as v
+             left join member as o on o.household_id = $1 and o.id = v.owner_id
+             left join member as m on m.household_id = $1 and m.id = v.last_by
+             where v.household_id = $1 and v.id = p.record_id and v.deleted = $3 and {VISIBLE}
+             order by {outer}",
+            walks = walks.join(together),
+            inner = self.order("w"),
+            outer = self.order("p"),
+        ))
+    }
+
+    /// The place up to which the walk has read everything, if it stopped before its end.
+    async fn stop(&self, db: &Db) -> Result<Option<Key>> {
+        let mut stops: Vec<Key> = Vec::new();
+        let mut statements = Vec::new();
+        for label in &self.driver {
+            for scope in ["$1", "$2"] {
+                let mut asked = Binds::of(self.actor, self.filter.deleted);
+                let rows = self.rows(scope, label, READ, &mut asked);
+                statements.push(asked.into_sql(format!(
+                    "select r.record_id as id, r.position, r.happened, r.title_key
+                     from ({rows}) as r
+                     where $2 = $2
+                     order by {order}
+                     limit 1 offset {last}",
+                    order = self.order("r"),
+                    last = READ - 1,
+                )));
+            }
+        }
+        for rows in db.one_by_one(statements).await? {
+            stops.extend(rows.first().map(|row| self.key(row)).transpose()?);
+        }
+        // The first to stop: beyond it, what the others found is not all there is.
+        let mut first: Option<Key> = None;
+        for stop in stops {
+            first = match first {
+                Some(known) if self.is_within(&known, &stop) => Some(known),
+                _ => Some(stop),
+            };
+        }
+        Ok(first)
+    }
+
+    /// How many there are, if that is kept.
+    fn count_known(&self, known: Option<&Suggestions>) -> Option<i64> {
+        let known = known?;
+        let filter = self.filter;
+        match (&filter.labels()[..], filter.deleted) {
+            _ if filter.has_range() || !filter.any_of().is_empty() => None,
+            ([], true) => Some(known.deleted),
+            ([], false) => Some(known.records),
+            ([one], false) => match one.kind {
+                labels::CATEGORY => known.of_category(&one.key),
+                labels::TAG => known.of_tag(&one.key),
+                labels::FILES => Some(known.with_files),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// How many rows the labels that are walked have in the two scopes, as far as lists count.
+    fn count(&self) -> Sql {
+        let mut asked = Binds::of(self.actor, self.filter.deleted);
+        let mut walks = Vec::new();
+        for (nth, label) in self.driver.iter().enumerate() {
+            for (scope, name) in [("$1", "shared"), ("$2", "own")] {
+                let rows = self.rows(scope, label, COUNTED + 1, &mut asked);
+                walks.push(format!("select {name}_{nth}.record_id from ({rows}) as {name}_{nth}"));
+            }
+        }
+        let together = if self.driver.len() > 1 { " union " } else { " union all " };
+        asked.into_sql(format!("select count(*) as records from ({}) as w where $2 = $2", walks.join(together)))
+    }
+}
+
+/// Reads a key from the words of an address, as [`key_words`] wrote them.
+pub fn key(sort: Sort, words: &str) -> Option<Key> {
+    let position = |text: &str| text.parse::<i64>().ok().filter(|position| *position > 0);
+    match sort {
+        Sort::Activity => position(words).map(Key::Activity),
+        Sort::Happened => {
+            let (happened, at) = words.rsplit_once('~')?;
+            let is_one = happened.len() <= 24 && happened.bytes().all(|b| b.is_ascii_digit() || b"-T:~".contains(&b));
+            is_one.then_some(())?;
+            Some(Key::Happened(happened.to_owned(), position(at)?))
+        }
+        Sort::Title => {
+            let (key, record) = words.split_once('~')?;
+            if key.len() > 400 || key.len() % 2 != 0 {
+                return None;
+            }
+            let byte = |at: usize| u8::from_str_radix(key.get(at..at + 2)?, 16).ok();
+            let bytes = (0..key.len()).step_by(2).map(byte).collect::<Option<Vec<u8>>>()?;
+            Some(Key::Title(bytes, record.parse().ok()?))
+        }
+    }
+}
+
+/// A key in the words of an address.
+pub fn key_words(key: &Key) -> String {
+    match key {
+        Key::Activity(position) => position.to_string(),
+        Key::Happened(happened, position) => format!("{happened}~{position}"),
+        Key::Title(key, record) => format!("{}~{record}", crate::domain::chain::hex(key)),
+    }
+}
