@@ -25,6 +25,7 @@ mod invitations;
 mod journey;
 mod kill;
 mod ledger;
+mod lists;
 mod matrix;
 mod nasty;
 mod news;

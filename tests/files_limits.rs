@@ -28,7 +28,7 @@ fn by_hand(visitor: &Visitor, path: &str, kind: &str, length: u64, body: &[u8]) 
 }
 
 /// Ana, as commands know her.
-async fn ana_of(home: &Home) -> lifeops::domain::access::Actor {
+pub async fn ana_of(home: &Home) -> lifeops::domain::access::Actor {
     let email = lifeops::domain::person::Email::parse("ana@home.example").unwrap();
     let found = lifeops::commands::accounts::find(&home.server.app, &email).await.unwrap();
     lifeops::domain::access::Actor {

@@ -2,6 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use lifeops::app::App;
+use lifeops::commands::records::{self, NewRecord};
+use lifeops::domain::access::{Actor, Visibility};
+use lifeops::domain::ids::{RecordId, SubmissionKey};
+use lifeops::domain::text::{Description, Tag, Title};
+use lifeops::domain::when::Occurred;
 use serde::Deserialize;
 
 use crate::files::add;
@@ -62,6 +68,21 @@ struct Case {
     #[serde(default)]
     first: Option<String>,
     why: String,
+}
+
+/// Begins a record of the household.
+pub async fn begin(app: &App, actor: &Actor, title: &str, description: &str, tags: &[&str]) -> RecordId {
+    let new = NewRecord {
+        title: Title::parse(title).unwrap(),
+        category: None,
+        description: Some(Description::parse(description).unwrap()),
+        tags: tags.iter().map(|tag| Tag::parse(tag).unwrap()).collect(),
+        fields: Vec::new(),
+        visibility: Visibility::Household,
+        occurred: Occurred::parse_iso("2020").unwrap(),
+        external: None,
+    };
+    records::create(app, actor, SubmissionKey::new(), new).await.unwrap().record
 }
 
 /// Asks for words and returns the page.
@@ -146,5 +167,160 @@ both_engines! {
 
     async fn numbers_signs_and_operators(engine: Engine) {
         conforms(engine, &["mixed"]).await;
+    }
+}
+
+/// Marked words and places of a page of the search.
+fn places(page: &Page) -> Vec<String> {
+    page.all("main .hits > li")
+}
+
+both_engines! {
+    async fn what_is_found_is_what_the_member_may_see(engine: Engine) {
+        let home = Home::start(engine).await;
+        let diary = [("visibility", "private"), ("tags", "quokka"), ("category", "Zine"), ("description", "kept under the xylophone")];
+        let diary = home.create(&home.ana, "Diary", &diary).await;
+        home.note(&home.ana, &diary, "The vexillology club meets").await;
+        add(&home.ana, &diary, "jabberwock.txt", *b"words").await;
+        let words = ["diary", "quokka", "zine", "xylophone", "vexillology", "jabberwock", "tag:quokka", "category:zine", "-nothing"];
+        for word in words {
+            let page = look_for(&home.ana, word).await;
+            assert_eq!(titles(&page), ["Diary"], "{word}");
+            for other in [&home.ben, &home.mila, &home.cleo] {
+                let page = look_for(other, word).await;
+                assert!(page.says("No record that you may see has all of this"), "{word}: {}", page.text());
+                let main = page.all("main").join(" ");
+                assert!(!main.contains("Diary") && !main.contains("Zine ("), "{word}: {main}");
+            }
+        }
+        // Shared, it is everybody's in the household; kept private again, nobody else's.
+        let ask = home.ana.open(&format!("{diary}/share")).await;
+        home.ana.submit(&ask.form("Share it"), "Share it").await;
+        assert_eq!(titles(&look_for(&home.mila, "vexillology").await), ["Diary"]);
+        assert_eq!(titles(&look_for(&home.ben, "tag:quokka xylophone").await), ["Diary"]);
+        assert!(titles(&look_for(&home.cleo, "diary").await).is_empty());
+        let ask = home.ana.open(&format!("{diary}/keep-private")).await;
+        let button = ask.forms().into_iter().find(|form| form.action.ends_with("keep-private")).unwrap().button_words();
+        home.ana.submit(&ask.form(&button[0]), &button[0]).await;
+        assert!(titles(&look_for(&home.ben, "diary").await).is_empty());
+        assert_eq!(titles(&look_for(&home.ana, "diary").await), ["Diary"]);
+        // Handed over, it is the other one's alone.
+        let form = home.ana.open(&format!("{diary}/hand-over")).await;
+        let form = form.forms().into_iter().find(|form| form.action.ends_with("hand-over")).unwrap();
+        let ben = crate::household::member(&home.server.app, "Ben").await.member.to_string();
+        let button = form.button_words()[0].clone();
+        home.ana.press(&form.fill("to", &ben), &button).await.expect_redirect();
+        assert!(titles(&look_for(&home.ana, "vexillology").await).is_empty());
+        assert_eq!(titles(&look_for(&home.ben, "vexillology").await), ["Diary"]);
+        crate::support::audit(&home.server.app).await;
+    }
+
+    async fn what_is_written_is_found_at_once_and_what_is_undone_is_not(engine: Engine) {
+        let home = Home::start(engine).await;
+        let boiler = home.create(&home.ana, "Boiler", &[("tags", "heating")]).await;
+        let page = home.note(&home.ana, &boiler, "Anode rod replaced\n\nby the **plumber**").await;
+        let found = look_for(&home.ben, "anodes boiler").await;
+        assert_eq!(titles(&found), ["Boiler"]);
+        assert_eq!(found.all("main mark"), ["Boiler", "Anode"]);
+        assert!(places(&found)[0].contains("Anode rod replaced · by the plumber"), "{:?}", places(&found));
+        // The hit opens the record at the note.
+        let (_, href) = found.links().into_iter().find(|(words, _)| words.starts_with("Note,")).unwrap();
+        let story = home.ben.open(&href).await;
+        let anchor = href.split_once('#').unwrap().1;
+        assert!(story.all(&format!("#{anchor}"))[0].contains("Anode rod replaced"));
+        // A new wording takes the place of the old one, and back.
+        let form = home.ana.open(&page.link("Correct")).await;
+        let button = form.forms().into_iter().find(|form| form.action.contains("/notes/")).unwrap().button_words()[0].clone();
+        let page = home.ana.submit(&form.form(&button).fill("text", "Thermostat replaced"), &button).await;
+        assert!(titles(&look_for(&home.ana, "anode").await).is_empty());
+        assert_eq!(titles(&look_for(&home.ana, "thermostat").await), ["Boiler"]);
+        let undo = home.ana.open(&page.link("Undo")).await;
+        home.ana.submit(&undo.form("Undo it"), "Undo it").await;
+        assert_eq!(titles(&look_for(&home.ana, "anode plumber").await), ["Boiler"]);
+        assert!(titles(&look_for(&home.ana, "thermostat").await).is_empty());
+        // A file's name, as long as it is there.
+        add(&home.ana, &boiler, "Invoice Kovacs.pdf", *b"%PDF-1.4").await;
+        let found = look_for(&home.ana, "kovacs").await;
+        assert!(places(&found)[0].contains("Invoice Kovacs.pdf"));
+        // Deleted, it is found among what is deleted.
+        let ask = home.ana.open(&format!("{boiler}/delete")).await;
+        home.ana.submit(&ask.form("Delete record"), "Delete record").await;
+        assert!(titles(&look_for(&home.ana, "anode").await).is_empty());
+        let deleted = home.ana.open("/search?q=anode&deleted=yes").await;
+        assert_eq!(titles(&deleted), ["Boiler"]);
+        assert!(deleted.says("1 deleted record"));
+        // Computed again, it answers the same, in another language too.
+        lifeops::upkeep::rebuild::all(&home.server.app, &|_, _| {}).await.unwrap();
+        assert_eq!(titles(&home.ana.open("/search?q=anode&deleted=yes").await), ["Boiler"]);
+        crate::support::audit(&home.server.app).await;
+    }
+
+    async fn titles_come_first_then_the_latest_and_pages_join(engine: Engine) {
+        let home = Home::start(engine).await;
+        let app = home.server.app.clone();
+        let actor = crate::files_limits::ana_of(&home).await;
+        for n in 0..130 {
+            let title = if n % 10 == 3 { format!("Valve {n}") } else { format!("Thing {n}") };
+            begin(&app, &actor, &title, "with a valve", &[]).await;
+        }
+        let mut path = "/search?q=valve".to_owned();
+        let (mut seen, mut pages) = (Vec::new(), Vec::new());
+        loop {
+            let page = home.ana.open(&path).await;
+            seen.extend(titles(&page));
+            pages.push(titles(&page));
+            match page.find_link("Older matches") {
+                Some(next) => path = next,
+                None => break,
+            }
+        }
+        let number = |title: &String| title.rsplit(' ').next().unwrap().parse::<i64>().unwrap();
+        let wanted: Vec<i64> = (0..130).rev().filter(|n| n % 10 == 3).chain((0..130).rev().filter(|n| n % 10 != 3)).collect();
+        assert_eq!(seen.iter().map(number).collect::<Vec<_>>(), wanted);
+        // And back.
+        let mut back = Vec::new();
+        while let Some(newer) = home.ana.open(&path).await.find_link("Newer matches") {
+            path = newer;
+            back.push(titles(&home.ana.open(&path).await));
+        }
+        back.reverse();
+        let flat = |pages: &[Vec<String>]| pages.concat();
+        assert_eq!(flat(&back), flat(&pages)[..flat(&back).len()]);
+        assert!(home.ana.open("/search?q=valve").await.says("130 records"));
+        // Words that follow each other are read off the records.
+        let page = home.ana.open("/search?q=%22a+valve%22").await;
+        assert_eq!(titles(&page).len(), 20);
+        assert!(titles(&home.ana.open("/search?q=%22valve+a%22").await).is_empty());
+    }
+
+    async fn whatever_is_typed_is_no_error(engine: Engine) {
+        let home = Home::start(engine).await;
+        home.create(&home.ana, "Water heater (NEAR) \"x\" AND y*", &[("tags", "OR"), ("description", "a:b ^c {d} -e")]).await;
+        let mut dice = crate::support::Dice::new("search");
+        let pieces = [
+            "AND", "OR", "NOT", "NEAR(", ")", "(", "\"", "'", "*", ":*", "^", "-", "--", "+", "{", "}", ":", "tag:", "category:\"",
+            "after:", "before:2020", "before:9999999", "%", "_", "\\", "\0", "\u{FFFD}", "\u{202E}", "<->", "!", "&", "|", "heater", "wat",
+            "water", "z-1", "🐕", "洗濯", "\u{301}", "a\u{0}b", "search_index", "rowid", "terms:", "$1", "?1", ";", "/*", "*/", "~", "|| '",
+        ];
+        for round in 0..1000 {
+            let mut query = String::new();
+            for _ in 0..=dice.below(8) {
+                query.push_str(pieces[dice.below(pieces.len() as u64) as usize]);
+                query.push_str(["", " ", "  ", "\t", "\u{3000}"][dice.below(5) as usize]);
+            }
+            if round % 100 == 7 {
+                query = query.repeat(10_000 / query.len().max(1) + 1);
+                query.truncate(query.floor_char_boundary(10_000));
+            }
+            let page = home.ana.get(&format!("/search?q={}", encoded(&query))).await;
+            assert_eq!(page.status, 200, "{query:?}: {}", page.text());
+            if round % 10 == 0 {
+                let filtered = format!("/search?q={}&tag=or&from=2019&who={}&before=r~{round}", encoded(&query), dice.below(9));
+                assert_eq!(home.ana.get(&filtered).await.status, 200, "{query:?}");
+            }
+        }
+        for broken in ["/search?q=%", "/search?q=%ff%fe&before=t~x", "/search?before=r~-1&after=~", "/search?q=a&from=lunch"] {
+            assert!(home.ana.get(broken).await.status < 500, "{broken}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use lifeops::domain::ids::SubmissionKey;
 use lifeops::domain::instant::Instant;
 use lifeops::domain::when::Occurred;
 use lifeops::store::db::sql;
-use lifeops::store::timeline::{self, Cursor, Order, Place as At};
+use lifeops::store::timeline::{self, Cursor, Narrow, Order, Place as At};
 use lifeops::store::{history, views};
 use uuid::Uuid;
 
@@ -228,11 +228,11 @@ both_engines! {
             notes::add(app, actor, SubmissionKey::new(), to, note).await.unwrap();
         }
         for order in [Order::Happened, Order::Recorded] {
-            let mut pages = vec![timeline::timeline(&app.db, actor, &Cursor::Newest(order)).await.unwrap()];
+            let mut pages = vec![timeline::timeline(&app.db, actor, &Cursor::Newest(order), &Narrow::default()).await.unwrap()];
             assert!(pages[0].newer.is_none());
             while let Some(older) = pages.last().unwrap().older.clone() {
                 let next = pages.last().unwrap().next.as_ref().map(|next| next.position);
-                pages.push(timeline::timeline(&app.db, actor, &older).await.unwrap());
+                pages.push(timeline::timeline(&app.db, actor, &older, &Narrow::default()).await.unwrap());
                 assert_eq!(pages.last().unwrap().happenings.first().map(|first| first.position), next);
             }
             assert_eq!(pages.len(), 3);
@@ -248,11 +248,11 @@ both_engines! {
             // And back again.
             let positions = |page: &timeline::TimelinePage| page.happenings.iter().map(|h| h.position).collect::<Vec<_>>();
             for at in (1..pages.len()).rev() {
-                let back = timeline::timeline(&app.db, actor, pages[at].newer.as_ref().unwrap()).await.unwrap();
+                let back = timeline::timeline(&app.db, actor, pages[at].newer.as_ref().unwrap(), &Narrow::default()).await.unwrap();
                 assert_eq!(positions(&back), positions(&pages[at - 1]));
                 assert_eq!(back.newer.is_some(), at > 1);
             }
-            let ben = timeline::timeline(&app.db, &house.actors[1], &Cursor::Newest(order)).await.unwrap();
+            let ben = timeline::timeline(&app.db, &house.actors[1], &Cursor::Newest(order), &Narrow::default()).await.unwrap();
             assert!(ben.happenings.iter().all(|happening| happening.record == record));
         }
     }
@@ -391,7 +391,7 @@ both_engines! {
             Cursor::After(At::Recorded(at, 500_000)),
         ] {
             meter.record(true);
-            let page = timeline::timeline(&app.db, actor, &cursor).await.unwrap();
+            let page = timeline::timeline(&app.db, actor, &cursor, &Narrow::default()).await.unwrap();
             let newest = matches!(cursor, Cursor::Newest(_));
             assert_eq!(page.happenings.iter().any(|happening| !happening.changes.is_empty()), newest);
             let index = if cursor.order() == Order::Happened { "timeline_entry_occurred" } else { "timeline_entry_recorded" };

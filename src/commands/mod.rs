@@ -7,8 +7,9 @@ pub mod devices; // known devices
 pub mod door; // the one door for writes
 pub mod files; // the files of a record
 pub mod household; // its name and its members
-pub mod invitations; // how people join
+pub mod invitations;
 mod keeping; // who keeps and sees a record
+pub mod labels; // how people join
 pub mod news; // what a member has seen
 pub mod notes; // what happened, in words
 pub mod pictures; // contents as they are kept, and thumbnails

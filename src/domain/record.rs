@@ -280,6 +280,15 @@ impl Record {
         let mut changes = Vec::new();
         for tag in removed {
             let folded = tag.folded();
+            // Taken off and put on again it is only spelt otherwise.
+            if let Some(anew) = added.iter().find(|anew| anew.folded() == folded) {
+                if let Some(known) = self.tags.iter_mut().find(|known| known.folded() == folded && *known != anew) {
+                    let new = tag_change(anew, false).new;
+                    changes.push(FieldChange { new, ..tag_change(known, true) });
+                    known.clone_from(anew);
+                }
+                continue;
+            }
             if let Some(at) = self.tags.iter().position(|known| known.folded() == folded) {
                 let gone = self.tags.remove(at);
                 changes.push(tag_change(&gone, true));

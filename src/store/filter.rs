@@ -80,12 +80,26 @@ pub struct Filter {
 }
 
 /// What a range means in instants, for the time of entry.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Entered {
     /// From this instant on.
     pub from: Option<Instant>,
     /// Before this one.
     pub until: Option<Instant>,
+}
+
+impl Entered {
+    /// That something, `alias`, was entered in the range.
+    pub(super) fn range(&self, alias: &str, asked: &mut Binds) -> String {
+        let mut range = String::new();
+        if let Some(from) = self.from {
+            let _ = write!(range, " and {alias}.recorded_at >= {}", asked.add(from));
+        }
+        if let Some(until) = self.until {
+            let _ = write!(range, " and {alias}.recorded_at < {}", asked.add(until));
+        }
+        range
+    }
 }
 
 /// Where a record stands in an order.
@@ -134,7 +148,64 @@ struct Wanted {
     key: String,
 }
 
+impl Wanted {
+    /// That a record has it. The limit within keeps PostgreSQL from reading everything there is first.
+    fn is_of(&self, alias: &str, asked: &mut Binds) -> String {
+        format!(
+            "(select 1 from record_label as x
+              where x.household_id = $1 and x.record_id = {alias}.record_id and x.kind = '{}' and x.label_key = {}
+              limit 1) is not null",
+            self.kind,
+            asked.add(&self.key)
+        )
+    }
+}
+
 impl Filter {
+    /// That something belongs to a record with the category, the tags and the files that are wanted.
+    pub(super) fn in_record(&self, alias: &str, asked: &mut Binds) -> String {
+        let mut conditions = String::new();
+        for label in self.labels().iter().filter(|label| label.kind != labels::BY) {
+            let _ = write!(conditions, " and {}", label.is_of(alias, asked));
+        }
+        if !self.any_of().is_empty() {
+            let _ = write!(conditions, " and {}", self.has_any_of(alias, asked));
+        }
+        conditions
+    }
+
+    /// That the member that is wanted wrote in a record, and that something happened in it, or was entered, in the range.
+    pub(super) fn by_and_when(&self, alias: &str, entered: Entered, asked: &mut Binds) -> String {
+        let mut conditions = String::new();
+        for label in self.labels().iter().filter(|label| label.kind == labels::BY) {
+            let _ = write!(conditions, " and {}", label.is_of(alias, asked));
+        }
+        conditions.push_str(&self.when(alias, entered, asked));
+        conditions
+    }
+
+    fn has_any_of(&self, alias: &str, asked: &mut Binds) -> String {
+        let tags = self.any_of().iter().map(|tag| Wanted { kind: labels::TAG, key: fold(tag) });
+        let any: Vec<String> = tags.map(|label| label.is_of(alias, asked)).collect();
+        format!("({})", any.join(" or "))
+    }
+
+    fn when(&self, alias: &str, entered: Entered, asked: &mut Binds) -> String {
+        if !self.has_range() {
+            return String::new();
+        }
+        let record = format!("{alias}.record_id");
+        match self.time {
+            Time::Happened => format!(" and {}", happened(&record, self.from, self.until, asked)),
+            Time::Recorded => format!(
+                " and (select 1 from timeline_entry as t
+                       where t.household_id = $1 and t.record_id = {record} {}
+                       limit 1) is not null",
+                entered.range("t", asked)
+            ),
+        }
+    }
+
     fn labels(&self) -> Vec<Wanted> {
         let mut labels = Vec::new();
         let mut want = |kind, key| labels.push(Wanted { kind, key });
@@ -356,49 +427,17 @@ impl<'a> Walk<'a> {
         )
     }
 
-    /// What has to be looked up for a row, `r`. The limits within keep PostgreSQL from reading everything there is first.
+    /// What has to be looked up for a row, `r`.
     fn conditions(&self, asked: &mut Binds) -> String {
         let mut conditions = String::new();
-        let has = |label: &Wanted, asked: &mut Binds| {
-            format!(
-                "(select 1 from record_label as x
-                  where x.household_id = $1 and x.record_id = r.record_id and x.kind = '{}' and x.label_key = {}
-                  limit 1) is not null",
-                label.kind,
-                asked.add(&label.key)
-            )
-        };
         for label in self.others() {
-            let _ = write!(conditions, " and {}", has(&label, asked));
+            let _ = write!(conditions, " and {}", label.is_of("r", asked));
         }
         if self.wants_any() {
-            let tags = self.filter.any_of().iter().map(|tag| Wanted { kind: labels::TAG, key: fold(tag) });
-            let any: Vec<String> = tags.map(|label| has(&label, asked)).collect();
-            let _ = write!(conditions, " and ({})", any.join(" or "));
+            let _ = write!(conditions, " and {}", self.filter.has_any_of("r", asked));
         }
-        if self.filter.has_range() {
-            let range = match self.filter.time {
-                Time::Happened => happened("r.record_id", self.filter.from, self.filter.until, asked),
-                Time::Recorded => self.recorded(asked),
-            };
-            let _ = write!(conditions, " and {range}");
-        }
+        conditions.push_str(&self.filter.when("r", self.entered, asked));
         conditions
-    }
-
-    fn recorded(&self, asked: &mut Binds) -> String {
-        let mut range = String::new();
-        if let Some(from) = self.entered.from {
-            let _ = write!(range, " and t.recorded_at >= {}", asked.add(from));
-        }
-        if let Some(until) = self.entered.until {
-            let _ = write!(range, " and t.recorded_at < {}", asked.add(until));
-        }
-        format!(
-            "(select 1 from timeline_entry as t
-              where t.household_id = $1 and t.record_id = r.record_id {range}
-              limit 1) is not null"
-        )
     }
 
     /// Walks over what the household shares and over what the member keeps to herself, merged; one for each label that is

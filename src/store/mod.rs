@@ -17,6 +17,7 @@ pub mod filter; // lists: filters, orders, pages
 pub mod history; // a record's story and its fields' own histories
 pub mod installation; // its key, and whether it was begun
 pub mod invitations; // links into a household
+pub mod labels; // records that have a tag or a category
 pub mod ledger; // the two doors: append and replay
 pub mod members; // who belongs to a household
 pub mod news; // what the others wrote, since a member last said "seen"

@@ -20,6 +20,7 @@ use crate::domain::{analysis, searchable};
 use crate::error::{Error, Result};
 
 use super::db::{Db, Engine, Row, Sql, Value, bad, sql};
+use super::filter::{Entered, Filter};
 use super::history::Place;
 use super::people::LAST_BY;
 use super::views::{LISTED, Listed, VISIBLE};
@@ -107,8 +108,10 @@ pub struct Found {
 pub struct Wanted<'a> {
     /// What was typed.
     pub query: &'a Query,
-    /// Deleted records instead of the others.
-    pub deleted: bool,
+    /// What else was chosen. Its order means nothing here.
+    pub filter: &'a Filter,
+    /// What its range means in instants.
+    pub entered: Entered,
 }
 
 /// A page of the records that match, of those that the member may see.
@@ -228,6 +231,8 @@ struct Asking<'a> {
     engine: Engine,
     actor: &'a Actor,
     query: &'a Query,
+    filter: &'a Filter,
+    entered: Entered,
     deleted: bool,
     /// The household's and the member's own.
     marks: [String; 2],
@@ -235,8 +240,9 @@ struct Asking<'a> {
 
 impl<'a> Asking<'a> {
     fn of(engine: Engine, actor: &'a Actor, wanted: &Wanted<'a>) -> Self {
-        let marks = [actor.household.0, actor.member.0].map(|scope| mark(scope, wanted.deleted));
-        Self { engine, actor, query: wanted.query, deleted: wanted.deleted, marks }
+        let marks = [actor.household.0, actor.member.0].map(|scope| mark(scope, wanted.filter.deleted));
+        let Wanted { query, filter, entered } = *wanted;
+        Self { engine, actor, query, filter, entered, deleted: filter.deleted, marks }
     }
 
     /// Whether records have to be read to know which match.
@@ -285,6 +291,13 @@ impl<'a> Asking<'a> {
             _ => query.with.iter().map(|clause| self.clause(Kind::Anything, clause)).collect(),
         };
         all.extend(query.tags.iter().map(|tag| Terms::Any(self.word(Kind::Tag, &fold(tag), false))));
+        let tags: Vec<Vec<Terms>> =
+            self.filter.tags.iter().map(|tag| self.word(Kind::Tag, &fold(tag), false)).collect();
+        match self.filter.any_tag {
+            true if !tags.is_empty() => all.push(Terms::Any(tags.into_iter().flatten().collect())),
+            _ => all.extend(tags.into_iter().map(Terms::Any)),
+        }
+        all.extend(self.filter.category.iter().map(|name| Terms::Any(self.word(Kind::Category, &fold(name), false))));
         all.extend(query.categories.iter().map(|name| Terms::Any(self.word(Kind::Category, &fold(name), false))));
         if all.is_empty() {
             all.push(Terms::Any(self.word(Kind::Present, "", false)));
@@ -378,6 +391,10 @@ impl<'a> Asking<'a> {
         if query.after.is_some() || query.before.is_some() {
             let _ = write!(conditions, " and {}", happened("r.record_id", query.after, query.before, asked));
         }
+        // Tags and the category are terms.
+        let filter = Filter { tags: Vec::new(), category: None, ..self.filter.clone() };
+        conditions.push_str(&filter.in_record("r", asked));
+        conditions.push_str(&filter.by_and_when("r", self.entered, asked));
         conditions
     }
 
@@ -439,6 +456,11 @@ impl Binds {
         Self(vec![actor.household.into(), actor.member.into(), deleted.into()])
     }
 
+    /// The same without the third.
+    pub(super) fn two(actor: &Actor) -> Self {
+        Self(vec![actor.household.into(), actor.member.into()])
+    }
+
     /// Adds a value and gives its place.
     pub(super) fn add(&mut self, value: impl Into<Value>) -> String {
         self.0.push(value.into());
@@ -473,27 +495,32 @@ fn said(clause: &Clause, asked: &mut Binds) -> String {
 
 /// That something happened in a record from the beginning of one date to the end of another.
 pub(super) fn happened(record: &str, from: Option<Occurred>, until: Option<Occurred>, asked: &mut Binds) -> String {
-    let mut range = String::new();
-    if let Some(until) = until {
-        let _ = write!(range, " and t.occurred_from <= {}", asked.add(until.until_key()));
-    }
-    if let Some(from) = from {
-        let (year, month, first) =
-            (asked.add(from.year_key()), asked.add(from.month_key()), asked.add(from.from_key()));
-        let (of_year, of_month) = (asked.add(Precision::Year.rank()), asked.add(Precision::Month.rank()));
-        // A coarser date counts if any of it can be meant.
-        let _ = write!(
-            range,
-            " and t.occurred_from >= {year}
-              and (t.occurred_from >= {first} or t.occurred_precision = {of_year}
-                   or (t.occurred_precision = {of_month} and t.occurred_from >= {month}))"
-        );
-    }
+    let range = in_range("t", from, until, asked);
     format!(
         "(select 1 from timeline_entry as t
           where t.household_id = $1 and t.record_id = {record} and t.happening {range}
           limit 1) is not null"
     )
+}
+
+/// That an entry of a story lies between two dates; a coarser date counts if any of it can be meant.
+pub(super) fn in_range(alias: &str, from: Option<Occurred>, until: Option<Occurred>, asked: &mut Binds) -> String {
+    let mut range = String::new();
+    if let Some(until) = until {
+        let _ = write!(range, " and {alias}.occurred_from <= {}", asked.add(until.until_key()));
+    }
+    if let Some(from) = from {
+        let (year, month, first) =
+            (asked.add(from.year_key()), asked.add(from.month_key()), asked.add(from.from_key()));
+        let (of_year, of_month) = (asked.add(Precision::Year.rank()), asked.add(Precision::Month.rank()));
+        let _ = write!(
+            range,
+            " and {alias}.occurred_from >= {year}
+              and ({alias}.occurred_from >= {first} or {alias}.occurred_precision = {of_year}
+                   or ({alias}.occurred_precision = {of_month} and {alias}.occurred_from >= {month}))"
+        );
+    }
+    range
 }
 
 /// Finds the notes and files behind words that a record itself does not say: at most two a record.

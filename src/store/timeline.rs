@@ -1,6 +1,8 @@
 //! The household's timeline: what happened in all the records that a member may see, by when it happened or by when it
 //! was entered; and how much happened in each month.
 
+use std::fmt::Write as _;
+
 use crate::domain::access::{Actor, Visibility};
 use crate::domain::event::Payload;
 use crate::domain::ids::RecordId;
@@ -11,7 +13,9 @@ use crate::domain::when::{Occurred, Precision};
 use crate::error::{Error, Result};
 
 use super::db::{Db, Row, Sql, Value, sql};
+use super::filter::{Entered, Filter, READ, Time};
 use super::people::{self, ACTOR, ACTOR_ZONE};
+use super::search::{Binds, in_range};
 use super::{changes, history};
 
 /// How many happenings a page of the timeline has.
@@ -102,6 +106,55 @@ impl Happening {
     }
 }
 
+/// What of the timeline is shown: everything, unless something is said.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Narrow {
+    /// In which records, by whom and when. Its order and deleted records mean nothing here.
+    pub filter: Filter,
+    /// What its range means in instants.
+    pub entered: Entered,
+    /// Only events of these kinds.
+    pub kinds: &'static [&'static str],
+}
+
+impl Narrow {
+    /// Whether it shows everything.
+    pub fn is_nothing(&self) -> bool {
+        let filter = &self.filter;
+        let plain = Filter {
+            sort: filter.sort,
+            deleted: filter.deleted,
+            any_tag: filter.any_tag,
+            time: filter.time,
+            ..Filter::default()
+        };
+        *filter == plain && self.kinds.is_empty()
+    }
+
+    /// What holds for an entry `r` and its record.
+    fn conditions(&self, asked: &mut Binds) -> String {
+        let filter = &self.filter;
+        let mut conditions = String::new();
+        if !self.kinds.is_empty() {
+            let _ = write!(conditions, " and r.kind in ('{}')", self.kinds.join("', '"));
+        }
+        match filter.time {
+            Time::Happened => conditions.push_str(&in_range("r", filter.from, filter.until, asked)),
+            Time::Recorded => conditions.push_str(&self.entered.range("r", asked)),
+        }
+        conditions.push_str(&filter.in_record("r", asked));
+        if let Some(by) = filter.by {
+            let _ = write!(
+                conditions,
+                " and (select x.actor_id from record_events as x
+                       where x.household_id = $1 and x.position = r.position) = {}",
+                asked.add(by)
+            );
+        }
+        conditions
+    }
+}
+
 /// A page of the timeline.
 #[derive(Clone, Debug)]
 pub struct TimelinePage {
@@ -113,6 +166,8 @@ pub struct TimelinePage {
     pub older: Option<Cursor>,
     /// With what the page after begins.
     pub next: Option<Happening>,
+    /// Whether the page ends, towards where it was walking, because enough was read.
+    pub stopped: bool,
     /// How much happened in each year, the oldest first; nothing in the order in which things were entered.
     pub years: Vec<Year>,
 }
@@ -121,20 +176,28 @@ pub struct TimelinePage {
 ///
 /// # Errors
 /// If the database refuses.
-pub async fn timeline(db: &Db, actor: &Actor, cursor: &Cursor) -> Result<TimelinePage> {
+pub async fn timeline(db: &Db, actor: &Actor, cursor: &Cursor, narrow: &Narrow) -> Result<TimelinePage> {
     let order = cursor.order();
     let forward = !matches!(cursor, Cursor::After(_));
-    let mut asked = vec![page_statement(actor, cursor, PAGE + 1)];
+    let mut asked = vec![page_statement(actor, cursor, narrow, PAGE + 1)];
     if order == Order::Happened {
         asked.push(years_statement(actor));
     }
     let mut answers = db.one_by_one(asked).await?.into_iter();
     let mut happenings = told(&answers.next().unwrap_or_default())?;
     let years = read_years(&answers.next().unwrap_or_default())?;
+    let mut stop = None;
+    if !narrow.is_nothing() && happenings.len() <= PAGE {
+        stop = stop_of(db, actor, cursor).await?;
+        if let Some(stop) = &stop {
+            happenings.retain(|happening| is_within(&happening.place(order), stop, forward));
+        }
+    }
     let beyond = (happenings.len() > PAGE).then(|| happenings.pop()).flatten();
     if !forward {
         happenings.reverse();
     }
+    let stop = stop.filter(|_| beyond.is_none());
     let (newer, older) = match cursor {
         Cursor::Newest(_) => (false, beyond.is_some()),
         Cursor::Before(_) => (true, beyond.is_some()),
@@ -142,7 +205,63 @@ pub async fn timeline(db: &Db, actor: &Actor, cursor: &Cursor) -> Result<Timelin
     };
     let first = happenings.first().filter(|_| newer).map(|first| Cursor::After(first.place(order)));
     let last = happenings.last().filter(|_| older).map(|last| Cursor::Before(last.place(order)));
-    Ok(TimelinePage { newer: first, older: last, next: beyond.filter(|_| forward), happenings, years })
+    let stopped = stop.is_some();
+    let (first, last) = match (stop, forward) {
+        (Some(stop), true) => (first, Some(Cursor::Before(stop))),
+        (Some(stop), false) => (Some(Cursor::After(stop)), last),
+        (None, _) => (first, last),
+    };
+    Ok(TimelinePage { happenings, newer: first, older: last, next: beyond.filter(|_| forward), stopped, years })
+}
+
+/// Whether a place is not beyond another one, the way a page goes.
+fn is_within(place: &Place, stop: &Place, forward: bool) -> bool {
+    let ordering = match (place, stop) {
+        (Place::Happened(a), Place::Happened(b)) => {
+            (&a.from, a.precision, a.position).cmp(&(&b.from, b.precision, b.position))
+        }
+        (Place::Recorded(a, b), Place::Recorded(c, d)) => (a, b).cmp(&(c, d)),
+        _ => std::cmp::Ordering::Equal,
+    };
+    if forward { ordering.is_ge() } else { ordering.is_le() }
+}
+
+/// The place up to which a page with a filter has read everything, if it stopped before the end.
+async fn stop_of(db: &Db, actor: &Actor, cursor: &Cursor) -> Result<Option<Place>> {
+    let order = cursor.order();
+    let forward = !matches!(cursor, Cursor::After(_));
+    let mut statements = Vec::new();
+    for scope in ["$1", "$2"] {
+        let mut asked = Binds::two(actor);
+        let walk = entries(scope, cursor, READ, &mut asked);
+        let (columns, direction) = direction(cursor);
+        let ordered = ordered("r.", columns, direction);
+        statements.push(asked.into_sql(format!(
+            "select r.position, r.occurred_from, r.occurred_precision, r.recorded_at
+             from ({walk}) as r
+             where $2 = $2
+             order by {ordered}
+             limit 1 offset {}",
+            READ - 1
+        )));
+    }
+    let mut stop: Option<Place> = None;
+    for row in db.one_by_one(statements).await?.iter().filter_map(|rows| rows.first()) {
+        let position = row.int("position")?;
+        let place = match order {
+            Order::Happened => Place::Happened(history::Place {
+                from: row.text("occurred_from")?,
+                precision: row.int("occurred_precision")?,
+                position,
+            }),
+            Order::Recorded => Place::Recorded(row.instant("recorded_at")?, position),
+        };
+        stop = match stop {
+            Some(known) if is_within(&known, &place, forward) => Some(known),
+            _ => Some(place),
+        };
+    }
+    Ok(stop)
 }
 
 /// Whether anything lies after a place that no page begins at: above the months that were asked for.
@@ -150,7 +269,7 @@ pub async fn timeline(db: &Db, actor: &Actor, cursor: &Cursor) -> Result<Timelin
 /// # Errors
 /// If the database refuses.
 pub async fn anything_after(db: &Db, actor: &Actor, place: &Place) -> Result<bool> {
-    let found = read(db, page_statement(actor, &Cursor::After(place.clone()), 1)).await?;
+    let found = read(db, page_statement(actor, &Cursor::After(place.clone()), &Narrow::default(), 1)).await?;
     Ok(!found.is_empty())
 }
 
@@ -174,7 +293,7 @@ pub async fn in_month(db: &Db, actor: &Actor, month: i8, years: &[i64], each: us
             walks.push(walk(scope, &range, HAPPENED, "desc", each, &format!("w{}", walks.len())));
         }
     }
-    let statement = telling(&walks.join(" union all "), "", HAPPENED, "desc")
+    let statement = sql(telling(&walks.join(" union all "), "", HAPPENED, "desc"))
         .bind(actor.household)
         .bind(actor.member)
         .bind_all(edges);
@@ -235,27 +354,55 @@ fn read_years(rows: &[Row]) -> Result<Vec<Year>> {
 const HAPPENED: &[&str] = &["occurred_from", "occurred_precision", "position"];
 const RECORDED: &[&str] = &["recorded_at", "position"];
 
-/// Two walks down an index, one over what the household shares and one over what the member keeps to herself, merged.
-/// Each stops after a page. The scope narrows; the join to the record decides.
-fn page_statement(actor: &Actor, cursor: &Cursor, limit: usize) -> Sql {
+fn direction(cursor: &Cursor) -> (&'static [&'static str], &'static str) {
     let columns = if cursor.order() == Order::Happened { HAPPENED } else { RECORDED };
-    let (direction, side) = if matches!(cursor, Cursor::After(_)) { ("asc", ">") } else { ("desc", "<") };
-    let (range, edge): (String, Vec<Value>) = match cursor {
-        Cursor::Newest(_) => ("1 = 1".to_owned(), Vec::new()),
-        Cursor::Before(Place::Happened(place)) | Cursor::After(Place::Happened(place)) => (
-            format!("(t.occurred_from, t.occurred_precision, t.position) {side} ($3, $4, $5)"),
-            vec![place.from.as_str().into(), place.precision.into(), place.position.into()],
-        ),
+    (columns, if matches!(cursor, Cursor::After(_)) { "asc" } else { "desc" })
+}
+
+/// Entries of one scope from the cursor on.
+fn entries(scope: &str, cursor: &Cursor, limit: i64, asked: &mut Binds) -> String {
+    let (columns, direction) = direction(cursor);
+    let side = if direction == "asc" { ">" } else { "<" };
+    let edge = match cursor {
+        Cursor::Newest(_) => String::new(),
+        Cursor::Before(Place::Happened(place)) | Cursor::After(Place::Happened(place)) => {
+            let values = [asked.add(&place.from), asked.add(place.precision), asked.add(place.position)];
+            format!("and (t.occurred_from, t.occurred_precision, t.position) {side} ({})", values.join(", "))
+        }
         Cursor::Before(Place::Recorded(at, position)) | Cursor::After(Place::Recorded(at, position)) => {
-            (format!("(t.recorded_at, t.position) {side} ($3, $4)"), vec![(*at).into(), (*position).into()])
+            format!("and (t.recorded_at, t.position) {side} ({}, {})", asked.add(*at), asked.add(*position))
         }
     };
-    let walks =
-        [("$1", "shared"), ("$2", "own")].map(|(scope, name)| walk(scope, &range, columns, direction, limit, name));
-    telling(&walks.join(" union all "), &format!("limit {limit}"), columns, direction)
-        .bind(actor.household)
-        .bind(actor.member)
-        .bind_all(edge)
+    format!(
+        "select t.record_id, t.version, t.position, t.kind, t.occurred_from, t.occurred_precision, t.recorded_at,
+                case when t.kind = 'record_updated' then t.changes end as changes
+         from timeline_entry as t
+         where t.household_id = $1 and t.scope = {scope} {edge}
+         order by {}
+         limit {limit}",
+        ordered("t.", columns, direction)
+    )
+}
+
+/// Two walks down an index, one over what the household shares and one over what the member keeps to herself, merged.
+/// Each stops after a page, or, where something has to be looked up for each entry, after so many that were read. The scope
+/// narrows; the join to the record decides.
+fn page_statement(actor: &Actor, cursor: &Cursor, narrow: &Narrow, limit: usize) -> Sql {
+    let (columns, direction) = direction(cursor);
+    let mut asked = Binds::two(actor);
+    let most = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut walks = Vec::new();
+    for (scope, name) in [("$1", "shared"), ("$2", "own")] {
+        walks.push(if narrow.is_nothing() {
+            format!("select * from ({}) as {name}", entries(scope, cursor, most, &mut asked))
+        } else {
+            let read = entries(scope, cursor, READ, &mut asked);
+            // They come in their order. To ask for it again would make SQLite read them all first.
+            let conditions = narrow.conditions(&mut asked);
+            format!("select * from (select * from ({read}) as r where 1 = 1 {conditions} limit {limit}) as {name}")
+        });
+    }
+    asked.into_sql(telling(&walks.join(" union all "), &format!("limit {limit}"), columns, direction))
 }
 
 fn ordered(alias: &str, columns: &[&str], direction: &str) -> String {
@@ -277,8 +424,8 @@ fn walk(scope: &str, range: &str, columns: &[&str], direction: &str, limit: usiz
 }
 
 /// A cross join keeps SQLite from beginning with the larger table: it does not know how few rows the page has.
-fn telling(walks: &str, limit: &str, columns: &[&str], direction: &str) -> Sql {
-    sql(format!(
+fn telling(walks: &str, limit: &str, columns: &[&str], direction: &str) -> String {
+    format!(
         "select p.record_id, p.version, p.position, p.recorded_at, p.changes, v.title, v.category, v.visibility, e.kind,
                 e.payload_version, e.payload, e.occurred, {ACTOR}, {ACTOR_ZONE}
          from (select * from ({walks}) as both_scopes order by {inner} {limit}) as p
@@ -291,7 +438,7 @@ fn telling(walks: &str, limit: &str, columns: &[&str], direction: &str) -> Sql {
          order by {outer}",
         inner = ordered("", columns, direction),
         outer = ordered("p.", columns, direction),
-    ))
+    )
 }
 
 async fn read(db: &Db, statement: Sql) -> Result<Vec<Happening>> {

@@ -42,7 +42,7 @@ pub fn read(asked: &RawForm, today: Date, errors: &mut Errors) -> Filter {
         from: date("from", errors),
         until: date("until", errors),
         time: if word("time") == "recorded" { Time::Recorded } else { Time::Happened },
-        by: word("by").parse().ok().map(MemberId),
+        by: word("who").parse().ok().map(MemberId),
         files: word("files") == "yes",
         deleted: word("deleted") == "yes",
         sort: match word("sort").as_str() {
@@ -65,27 +65,34 @@ pub fn entered(filter: &Filter, zone: &TimeZone) -> Entered {
     }
 }
 
-/// A filter in an address, with more behind it.
-pub fn address(path: &str, filter: &Filter, more: &[(&str, &str)]) -> String {
-    let yes = |set: bool| if set { "yes" } else { "" };
+/// A filter as names and values: in an address, or hidden in another form of the page.
+pub fn pairs(filter: &Filter) -> Vec<(&'static str, String)> {
+    let yes = |set: bool| if set { "yes".to_owned() } else { String::new() };
     let date = |date: Option<Occurred>| date.map(|date| date.to_string()).unwrap_or_default();
-    let (from, until) = (date(filter.from), date(filter.until));
-    let by = filter.by.map(|by| by.0.to_string()).unwrap_or_default();
     let has_range = filter.from.is_some() || filter.until.is_some();
-    let mut pairs = vec![("category", filter.category.as_deref().unwrap_or(""))];
-    pairs.extend(filter.tags.iter().map(|tag| ("tag", tag.as_str())));
+    let entered = has_range && filter.time == Time::Recorded;
+    let mut pairs = vec![("category", filter.category.clone().unwrap_or_default())];
+    pairs.extend(filter.tags.iter().map(|tag| ("tag", tag.clone())));
     pairs.extend([
         ("any", yes(filter.any_tag && filter.tags.len() > 1)),
-        ("from", from.as_str()),
-        ("until", until.as_str()),
-        ("time", if has_range && filter.time == Time::Recorded { "recorded" } else { "" }),
-        ("by", by.as_str()),
+        ("from", date(filter.from)),
+        ("until", date(filter.until)),
+        ("time", if entered { "recorded".to_owned() } else { String::new() }),
+        ("who", filter.by.map(|by| by.0.to_string()).unwrap_or_default()),
         ("files", yes(filter.files)),
         ("deleted", yes(filter.deleted)),
-        ("sort", sort_word(filter.sort)),
+        ("sort", sort_word(filter.sort).to_owned()),
     ]);
-    pairs.extend(more);
-    with_query(path, &pairs)
+    pairs.retain(|(_, value)| !value.is_empty());
+    pairs
+}
+
+/// A filter in an address, with more behind it.
+pub fn address(path: &str, filter: &Filter, more: &[(&str, &str)]) -> String {
+    let pairs = pairs(filter);
+    let all: Vec<(&str, &str)> =
+        pairs.iter().map(|(name, value)| (*name, value.as_str())).chain(more.iter().copied()).collect();
+    with_query(path, &all)
 }
 
 fn sort_word(sort: Sort) -> &'static str {
@@ -148,6 +155,12 @@ pub fn words(chips: &[Chip]) -> String {
 pub struct FilterForm {
     /// Where it leads.
     pub action: &'static str,
+    /// What goes with it.
+    pub hidden: Vec<(&'static str, String)>,
+    /// Kinds of events to choose from: word, name, whether chosen; none where records are listed.
+    pub kinds: Vec<(&'static str, &'static str, bool)>,
+    /// Whether it stands beside something else, and is kept short.
+    pub compact: bool,
     /// The categories to choose from.
     pub categories: Vec<CategoryChoice>,
     /// Whether none is chosen.
@@ -177,6 +190,25 @@ pub struct FilterForm {
 }
 
 impl FilterForm {
+    /// The address without any filter.
+    pub fn clear(&self) -> String {
+        let hidden: Vec<(&str, &str)> = self.hidden.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        with_query(self.action, &hidden)
+    }
+
+    /// The same with more that goes with it.
+    pub fn with(mut self, hidden: Vec<(&'static str, String)>) -> Self {
+        self.hidden = hidden.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+        self
+    }
+
+    /// The same where there is but one order, and kept short.
+    pub fn in_one_order(mut self) -> Self {
+        self.sorts.clear();
+        self.compact = true;
+        self
+    }
+
     /// The form for a filter.
     pub fn of(action: &'static str, filter: &Filter, asked: &RawForm, known: &Suggestions, people: &People) -> Self {
         let sorts = [
@@ -186,6 +218,9 @@ impl FilterForm {
         ];
         Self {
             action,
+            hidden: Vec::new(),
+            kinds: Vec::new(),
+            compact: false,
             categories: categories(known, filter.category.as_deref()),
             any_category: filter.category.is_none(),
             tags: filter.tags.join(", "),

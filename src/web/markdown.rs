@@ -59,9 +59,9 @@ pub fn excerpt(text: &str) -> String {
     format!("{}…", whole.trim_end_matches([',', ';', ':', '.', ' ']))
 }
 
-/// A whole text without its marks, line by line.
+/// A whole text without its marks, in one line.
 pub fn plain(text: &str) -> String {
-    lines(text, usize::MAX).join("\n")
+    lines(text, usize::MAX).join(" · ")
 }
 
 /// The lines of a text without its marks, as far as some bytes. Lines and points of a list stay apart.

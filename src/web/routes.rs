@@ -11,8 +11,8 @@ use super::guards;
 pub use super::guards::Access;
 use super::{
     about, account, acts, arrival, assets, downloads, editing, file_pages, hand_over, health, history, household,
-    household_log, invitations, joining, leaving, members, news, notes, record, records, register, reset, search,
-    second_factor, security, setup, sign_in, sign_in_code, start, timeline, weighing,
+    household_log, invitations, joining, labels, leaving, members, news, notes, record, records, register, reset,
+    search, second_factor, security, setup, sign_in, sign_in_code, start, timeline, weighing,
 };
 use crate::app::App;
 
@@ -90,6 +90,14 @@ pub fn all() -> Routes {
         .get("/help", Public, about::help)
         .get("/accessibility", Public, about::accessibility)
         .get("/search", Member, search::show)
+        .get("/tags", Member, labels::tags)
+        .get("/tags/rename", Member, labels::ask_tag)
+        .post("/tags/rename", Member, labels::rename_tag)
+        .get("/tags/progress", Member, labels::tag_progress)
+        .get("/categories", Member, labels::categories)
+        .get("/categories/rename", Member, labels::ask_category)
+        .post("/categories/rename", Member, labels::rename_category)
+        .get("/categories/progress", Member, labels::category_progress)
         .get("/timeline", Member, timeline::show)
         .get("/records", Member, records::list)
         .get("/records/new", Member, editing::new)

@@ -8,10 +8,13 @@ use crate::app::App;
 use crate::domain::analysis::{self, Language};
 use crate::domain::query::{self, Query};
 use crate::domain::searchable::{self, Spot as Text};
+use crate::store::filter::{Filter, Sort};
 use crate::store::search::{self, COUNTED, Cursor, Found, Hit, Part, READ, Spot, Wanted};
+use crate::store::{people, views};
 
 use super::error::HtmlError;
-use super::forms::RawForm;
+use super::filters::{self, Chip, FilterForm};
+use super::forms::{Errors, RawForm};
 use super::guards::Me;
 use super::history::place_words;
 use super::markdown;
@@ -19,45 +22,69 @@ use super::moments::{self, Moment};
 use super::page::{Frame, Tab, Who};
 use super::paths::{Asked, with_query};
 use super::records::{Pages, Row};
-use super::reply::page;
+use super::reply::page_with;
 
 /// How many letters of a text are shown around a word, in front and after.
 const AROUND: (usize, usize) = (70, 150);
 
+const PATH: &str = "/search";
+
 /// `GET /search`
 pub async fn show(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Result<Response, HtmlError> {
     let typed = asked.text("q").trim().to_owned();
-    let deleted = asked.text("deleted") == "yes";
     let now = moments::now(&app, &me.actor);
+    let mut errors = Errors::none();
+    let filter = Filter { sort: Sort::default(), ..filters::read(&asked, now.date(), &mut errors) };
+    let entered = filters::entered(&filter, &moments::zone(&me.actor));
     let query = Query::parse(&typed, app.db.language(), now.date());
-    let who = Who::of(&me);
-    let found = match query.is_empty() && !deleted {
+    let cursor = cursor(&asked);
+    let found = match query.is_empty() && filter == Filter::default() {
         true => None,
-        false => Some(search::search(&app.db, &me.actor, &Wanted { query: &query, deleted }, cursor(&asked)).await?),
+        false => {
+            let wanted = Wanted { query: &query, filter: &filter, entered };
+            Some(search::search(&app.db, &me.actor, &wanted, cursor).await?)
+        }
     };
-    let (words, filters) = query::split(&typed, now.date());
-    let shown = Shown { typed: &typed, deleted };
+    let people = people::of_household(&app.db, &me.actor).await?;
+    let known = views::suggestions(&app.db, &me.actor).await?;
+    let (words, typed_filters) = query::split(&typed, now.date());
+    let shown = Shown { typed: &typed, filter: &filter };
     let marker = Marker { query: &query, language: app.db.language() };
-    let count_words = found.as_ref().map(|found| count_words(found, deleted)).unwrap_or_default();
-    let title = match (typed.is_empty(), found.as_ref().is_some_and(|found| found.newer.is_some())) {
+    let count_words = found.as_ref().map(|found| count_words(found, filter.deleted)).unwrap_or_default();
+    let title = match (typed.is_empty(), cursor == Cursor::First) {
         (true, _) => "Search".to_owned(),
-        (false, false) => format!("\u{201c}{}\u{201d} – search", short(&typed)),
-        (false, true) => format!("\u{201c}{}\u{201d} – search, further on", short(&typed)),
+        (false, true) => format!("\u{201c}{}\u{201d} – search", short(&typed)),
+        (false, false) => format!("\u{201c}{}\u{201d} – search, further on", short(&typed)),
     };
-    Ok(page(&SearchTemplate {
-        frame: Frame::member(title, Tab::Search, who).status(count_words.clone()),
-        chips: chips(&words, &filters, deleted),
-        rows: found.iter().flat_map(|found| &found.hits).map(|hit| HitView::of(hit, &marker, now.year())).collect(),
-        pages: found.as_ref().map(|found| shown.pages(found)).unwrap_or_default(),
-        stopped: found.as_ref().is_some_and(|found| found.stopped).then(|| grouped(READ)),
-        instead: (!deleted && !query.is_empty()).then(|| with_query("/search", &[("q", &typed), ("deleted", "yes")])),
-        asked: found.is_some(),
-        further_on: asked.has("before") || asked.has("after"),
-        cut: query.cut,
-        typed,
-        deleted,
-        count_words,
-    }))
+    let mut chips = shown.typed_chips(&words, &typed_filters);
+    chips.extend(filters::chips(PATH, &filter, &people, &[("q", &typed)]));
+    let deleted = Filter { deleted: true, ..filter.clone() };
+    let stopped = found.as_ref().is_some_and(|found| found.stopped);
+    let pages = found.as_ref().map(|found| shown.pages(found)).unwrap_or_default();
+    Ok(page_with(
+        errors.status(),
+        &SearchTemplate {
+            frame: Frame::member(title, Tab::Search, Who::of(&me))
+                .wrong(!errors.is_empty())
+                .status(count_words.clone()),
+            rows: found.iter().flat_map(|found| &found.hits).map(|hit| HitView::of(hit, &marker, now.year())).collect(),
+            further: if matches!(cursor, Cursor::After(..)) { pages.newer.clone() } else { pages.older.clone() },
+            stopped: stopped.then(|| grouped(READ)),
+            instead: (!filter.deleted && !query.is_empty()).then(|| filters::address(PATH, &deleted, &[("q", &typed)])),
+            asked: found.is_some(),
+            further_on: cursor != Cursor::First,
+            cut: query.cut,
+            hidden: filters::pairs(&filter),
+            filter: FilterForm::of(PATH, &filter, &asked, &known, &people)
+                .in_one_order()
+                .with(vec![("q", typed.clone())]),
+            typed,
+            chips,
+            pages,
+            count_words,
+            errors,
+        },
+    ))
 }
 
 fn short(typed: &str) -> String {
@@ -115,45 +142,34 @@ fn count_words(found: &Found, deleted: bool) -> String {
 /// What the addresses of this search carry.
 struct Shown<'a> {
     typed: &'a str,
-    deleted: bool,
+    filter: &'a Filter,
 }
 
 impl Shown<'_> {
-    fn address(&self, before: &str, after: &str) -> String {
-        let deleted = if self.deleted { "yes" } else { "" };
-        with_query("/search", &[("q", self.typed), ("deleted", deleted), ("before", before), ("after", after)])
-    }
-
     fn pages(&self, found: &Found) -> Pages {
         let words = |part: Part, position: i64| format!("{}~{position}", if part == Part::Title { "t" } else { "r" });
+        let address =
+            |name: &str, place: &str| filters::address(PATH, self.filter, &[("q", self.typed), (name, place)]);
         let link = |cursor: &Cursor| match *cursor {
-            Cursor::First => self.address("", ""),
-            Cursor::Before(part, position) => self.address(&words(part, position), ""),
-            Cursor::After(part, position) => self.address("", &words(part, position)),
+            Cursor::First => address("before", ""),
+            Cursor::Before(part, position) => address("before", &words(part, position)),
+            Cursor::After(part, position) => address("after", &words(part, position)),
         };
         Pages { newer: found.newer.as_ref().map(link), older: found.older.as_ref().map(link), what: "matches" }
     }
-}
 
-fn chips(words: &str, filters: &[String], deleted: bool) -> Vec<Chip> {
-    let address = |left_out: Option<usize>, deleted: bool| {
-        let kept =
-            filters.iter().enumerate().filter(|(at, _)| Some(*at) != left_out).map(|(_, filter)| filter.as_str());
-        let typed: Vec<&str> = Some(words).filter(|words| !words.is_empty()).into_iter().chain(kept).collect();
-        with_query("/search", &[("q", &typed.join(" ")), ("deleted", if deleted { "yes" } else { "" })])
-    };
-    let mut chips: Vec<Chip> = filters
-        .iter()
-        .enumerate()
-        .map(|(at, filter)| Chip {
-            href: address(Some(at), deleted),
-            words: filter.replace('"', "").replacen(':', " ", 1),
-        })
-        .collect();
-    if deleted {
-        chips.push(Chip { href: address(None, false), words: "deleted".to_owned() });
+    /// The filters that were typed into the box, each as a link that removes it.
+    fn typed_chips(&self, words: &str, typed: &[String]) -> Vec<Chip> {
+        let chip = |(at, filter): (usize, &String)| {
+            let kept = typed.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, filter)| filter.as_str());
+            let rest: Vec<&str> = Some(words).filter(|words| !words.is_empty()).into_iter().chain(kept).collect();
+            Chip {
+                href: filters::address(PATH, self.filter, &[("q", &rest.join(" "))]),
+                words: filter.replace('"', "").replacen(':', " ", 1),
+            }
+        };
+        typed.iter().enumerate().map(chip).collect()
     }
-    chips
 }
 
 /// A piece of text, and whether it was looked for.
@@ -212,7 +228,7 @@ impl Marker<'_> {
 fn begin(text: &str, at: usize) -> usize {
     let far = text.floor_char_boundary(at.saturating_sub(AROUND.0));
     let before = &text[far..at];
-    let sentence = before.rfind(['\n', '.', '!', '?', '。']).map(|stop| far + stop);
+    let sentence = before.rfind(['·', '.', '!', '?', '。']).map(|stop| far + stop);
     let from = match sentence {
         Some(stop) => stop + text[stop..].chars().next().map_or(0, char::len_utf8),
         None if far == 0 => 0,
@@ -224,11 +240,7 @@ fn begin(text: &str, at: usize) -> usize {
 fn finish(text: &str, at: usize) -> usize {
     let far = text.ceil_char_boundary((at + AROUND.1).min(text.len()));
     let after = &text[at..far];
-    let until = match after.find('\n') {
-        Some(line) => at + line,
-        None if far == text.len() => far,
-        None => after.rfind(' ').map_or(far, |gap| at + gap),
-    };
+    let until = if far == text.len() { far } else { after.rfind(' ').map_or(far, |gap| at + gap) };
     at + text[at..until].trim_end().len()
 }
 
@@ -348,18 +360,13 @@ impl HitView {
     }
 }
 
-#[derive(Debug)]
-struct Chip {
-    href: String,
-    words: String,
-}
-
 #[derive(Template)]
 #[template(path = "search/search.html")]
 struct SearchTemplate {
     frame: Frame,
     typed: String,
-    deleted: bool,
+    hidden: Vec<(&'static str, String)>,
+    filter: FilterForm,
     asked: bool,
     further_on: bool,
     cut: bool,
@@ -367,8 +374,10 @@ struct SearchTemplate {
     chips: Vec<Chip>,
     rows: Vec<HitView>,
     pages: Pages,
+    further: Option<String>,
     stopped: Option<String>,
     instead: Option<String>,
+    errors: Errors,
 }
 
 #[cfg(test)]

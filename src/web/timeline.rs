@@ -12,10 +12,12 @@ use crate::domain::instant::Instant;
 use crate::domain::summary::Summary;
 use crate::domain::when::{Occurred, Precision, month_name};
 use crate::error::Result;
-use crate::store::history;
-use crate::store::timeline::{self, Cursor, Happening, Order, Place, TimelinePage, Year};
+use crate::store::filter::{Filter, Sort};
+use crate::store::timeline::{self, Cursor, Happening, Narrow, Order, Place, TimelinePage, Year};
+use crate::store::{history, people, views};
 
 use super::error::HtmlError;
+use super::filters::{self, Chip, FilterForm};
 use super::forms::{Errors, RawForm};
 use super::guards::Me;
 use super::look::Look;
@@ -35,9 +37,15 @@ pub async fn show(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
     let zone = moments::zone(&me.actor);
     let order = if asked.text("by") == "recorded" { Order::Recorded } else { Order::Happened };
     let mut errors = Errors::none();
-    let at = wanted(&asked, moments::now(&app, &me.actor).date(), &mut errors);
+    let today = moments::now(&app, &me.actor).date();
+    let filter = Filter { sort: Sort::default(), deleted: false, ..filters::read(&asked, today, &mut errors) };
+    let kind = KINDS.iter().find(|(word, _, _)| *word == asked.text("kind")).unwrap_or(&KINDS[0]);
+    let narrow = Narrow { entered: filters::entered(&filter, &zone), filter, kinds: kind.2 };
+    let at = wanted(&asked, today, &mut errors);
     let cursor = at.map_or_else(|| cursor(&asked, order), |at| Cursor::Before(end_of(at, order, &zone)));
-    let mut found = timeline::timeline(&app.db, &me.actor, &cursor).await?;
+    let mut found = timeline::timeline(&app.db, &me.actor, &cursor, &narrow).await?;
+    let people = people::of_household(&app.db, &me.actor).await?;
+    let known = views::suggestions(&app.db, &me.actor).await?;
     if let (Some(at), Some(_)) = (at, &found.newer) {
         let end = end_of(at, order, &zone);
         let after = timeline::anything_after(&app.db, &me.actor, &end).await?;
@@ -47,18 +55,39 @@ pub async fn show(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
     let months = months(&found, order, &zone);
     let current = found.happenings.first().map(|first| i64::from(first.occurred.year()));
     let who = Who::of(&me);
+    let by = if order == Order::Recorded { "recorded" } else { "" };
+    let extra = vec![("kind", kind.0.to_owned()), ("by", by.to_owned())];
+    let address = |cursor: &Cursor| address(cursor, &narrow.filter, kind.0);
+    let mut chips = filters::chips(PATH, &narrow.filter, &people, &[("kind", kind.0), ("by", by)]);
+    if !kind.0.is_empty() {
+        chips.push(Chip { href: filters::address(PATH, &narrow.filter, &[("by", by)]), words: kind.1.to_lowercase() });
+    }
+    let mut form =
+        FilterForm::of(PATH, &narrow.filter, &asked, &known, &people).in_one_order().with(vec![("by", by.to_owned())]);
+    form.kinds = KINDS.iter().map(|(word, name, _)| (*word, *name, *word == kind.0)).collect();
     Ok(page_with(
         errors.status(),
         &TimelineTemplate {
             lead: lead(&cursor, at),
-            empty: (months.is_empty() && matches!(cursor, Cursor::Newest(_))).then_some(who.may_write),
+            empty: (months.is_empty() && narrow.is_nothing() && matches!(cursor, Cursor::Newest(_)))
+                .then_some(who.may_write),
             frame: Frame::member(title(&cursor, at), Tab::Timeline, who)
                 .wrong(!errors.is_empty())
                 .status(status(&found, at, order, &zone)),
             strip: strip(&years, current),
             year: at.and_then(|at| years.iter().find(|year| year.year == i64::from(at.year()))).map(YearView::of),
+            further: if matches!(cursor, Cursor::After(_)) { found.newer.as_ref() } else { found.older.as_ref() }
+                .map(address),
             newer: found.newer.as_ref().map(address),
             older: found.older.as_ref().map(address),
+            stopped: found.stopped,
+            chips,
+            hidden: filters::pairs(&narrow.filter)
+                .into_iter()
+                .chain(extra.clone())
+                .filter(|(name, _)| *name != "by")
+                .collect(),
+            filter: form,
             next: found.next.as_ref().map(|next| heading(next, order, &zone)).unwrap_or_default(),
             by_recorded: order == Order::Recorded,
             newest: !matches!(cursor, Cursor::Newest(_)),
@@ -110,18 +139,30 @@ fn place(text: &str, order: Order) -> Option<Place> {
     }
 }
 
-fn address(cursor: &Cursor) -> String {
+fn address(cursor: &Cursor, filter: &Filter, kind: &str) -> String {
     let by = if cursor.order() == Order::Recorded { "recorded" } else { "" };
     let words = |place: &Place| match place {
         Place::Happened(place) => super::history::place_words(place),
         Place::Recorded(at, position) => format!("{}~{position}", at.micros()),
     };
-    match cursor {
-        Cursor::Newest(_) => with_query("/timeline", &[("by", by)]),
-        Cursor::Before(place) => with_query("/timeline", &[("by", by), ("before", &words(place))]),
-        Cursor::After(place) => with_query("/timeline", &[("by", by), ("after", &words(place))]),
-    }
+    let (name, place) = match cursor {
+        Cursor::Newest(_) => ("before", String::new()),
+        Cursor::Before(place) => ("before", words(place)),
+        Cursor::After(place) => ("after", words(place)),
+    };
+    filters::address(PATH, filter, &[("kind", kind), ("by", by), (name, &place)])
 }
+
+const PATH: &str = "/timeline";
+
+/// Kinds of events to choose from: the word of the address, the name, and the kinds in the ledger.
+const KINDS: [(&str, &str, &[&str]); 5] = [
+    ("", "Everything", &[]),
+    ("notes", "Notes", &["note_added", "note_corrected"]),
+    ("changes", "Changed facts", &["record_updated"]),
+    ("beginnings", "New records", &["record_created"]),
+    ("files", "Files", &["attachment_added"]),
+];
 
 fn title(cursor: &Cursor, at: Option<Occurred>) -> String {
     let by = if cursor.order() == Order::Recorded { ", as it was written down" } else { "" };
@@ -378,6 +419,11 @@ struct TimelineTemplate {
     months: Vec<Month>,
     newer: Option<String>,
     older: Option<String>,
+    further: Option<String>,
+    stopped: bool,
+    chips: Vec<Chip>,
+    hidden: Vec<(&'static str, String)>,
+    filter: FilterForm,
     next: String,
     by_recorded: bool,
     newest: bool,

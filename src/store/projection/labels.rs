@@ -193,6 +193,19 @@ async fn count(tx: &mut Tx, household: HouseholdId, before: Option<&View>, view:
         .later(&mut *tx)
         .await?;
     }
+    // Spelt otherwise, it is called as it was spelt last.
+    for (scope, (kind, key, label)) in new.iter().filter(|label| old.iter().any(|other| same(label, other) && *label != other)) {
+        sql("
+            update label_count set label = $5
+            where household_id = $1 and scope = $2 and kind = $3 and label_key = $4")
+        .bind(household)
+        .bind(*scope)
+        .bind(*kind)
+        .bind(key)
+        .bind(label)
+        .later(&mut *tx)
+        .await?;
+    }
     for (scope, (kind, key, label)) in new.iter().filter(|label| !old.iter().any(|other| same(label, other))) {
         sql("
             insert into label_count (household_id, scope, kind, label_key, label, records)

@@ -1,0 +1,215 @@
+//! Lists and their filters, in every order; all tags and all categories, renamed and merged.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lifeops::commands::labels::{self, NewName};
+use lifeops::commands::notes;
+use lifeops::domain::ids::{RecordId, SubmissionKey};
+use lifeops::domain::text::Tag;
+use lifeops::store::db::sql;
+use lifeops::store::filter::{self, Cursor, Entered, Filter, Sort};
+
+use crate::files::add;
+use crate::files_limits::ana_of;
+use crate::search::begin;
+use crate::support::{Home, Page, audit, count_events};
+
+fn titles(page: &Page) -> Vec<String> {
+    page.all("main .rows h3")
+}
+
+both_engines! {
+    async fn every_filter_narrows_and_can_be_taken_away(engine: Engine) {
+        let home = Home::start(engine).await;
+        let car = home.create(&home.ana, "Car", &[("category", "Car"), ("tags", "garage, winter"), ("occurred", "2015")]).await;
+        let bike = home.create(&home.ben, "Bike", &[("category", "Bicycle"), ("tags", "garage"), ("occurred", "May 2019")]).await;
+        home.create(&home.ana, "Diary", &[("visibility", "private"), ("tags", "garage"), ("occurred", "2 2 2020")]).await;
+        let gone = home.create(&home.ana, "Wreck", &[("category", "Car"), ("tags", "garage"), ("occurred", "2001")]).await;
+        let ask = home.ana.open(&format!("{gone}/delete")).await;
+        home.ana.submit(&ask.form("Delete record"), "Delete record").await;
+        add(&home.ben, &bike, "receipt.pdf", *b"%PDF-1.4").await;
+        let form = home.ben.open(&car).await.form(crate::support::words::NOTE).fill("text", "New tyres").fill("occurred", "3 3 2021");
+        home.ben.submit(&form, crate::support::words::NOTE).await;
+        let ben = crate::household::member(&home.server.app, "Ben").await.member;
+        for (query, found) in [
+            ("", "Car, Bike, Diary"),
+            ("category=car", "Car"),
+            ("tag=garage", "Car, Bike, Diary"),
+            ("tag=garage&tag=WINTER", "Car"),
+            ("tag=garage,winter", "Car"),
+            ("tag=winter,nothing", ""),
+            ("tag=winter,nothing&any=yes", "Car"),
+            ("tag=garage,winter&any=yes", "Car, Bike, Diary"),
+            ("tag=garage,winter&any=yes&category=bicycle", "Bike"),
+            ("files=yes", "Bike"),
+            ("files=yes&tag=garage", "Bike"),
+            ("from=2021&until=2021", "Car"),
+            ("from=June+2019", "Car, Bike, Diary"),
+            ("from=2019&until=April+2019", ""),
+            ("until=2016", "Car"),
+            ("from=5+5+2019&until=5+5+2019", "Bike"),
+            ("time=recorded&from=2001&until=2002", ""),
+            ("time=recorded&from=2001", "Car, Bike, Diary"),
+            ("deleted=yes", "Wreck"),
+            ("deleted=yes&tag=garage", "Wreck"),
+            ("sort=title", "Bike, Car, Diary"),
+            ("sort=title&tag=garage&files=yes", "Bike"),
+        ] {
+            let page = home.ana.open(&format!("/records?{query}")).await;
+            assert_eq!(titles(&page).join(", "), found, "{query}");
+        }
+        assert_eq!(titles(&home.ana.open("/records?sort=happened&tag=garage").await)[1..], ["Car", "Diary"], "a file was added to the bicycle today");
+        assert_eq!(titles(&home.ana.open(&format!("/records?who={ben}")).await), ["Car", "Bike"]);
+        // Taken away one by one.
+        let page = home.ana.open("/records?category=Car&tag=garage&tag=winter&from=2021&files=yes").await;
+        assert!(page.says("No record"), "{}", page.text());
+        let page = home.ana.open(&page.link("Remove filter: with files")).await;
+        assert_eq!((titles(&page).join(""), page.title()), ("Car".to_owned(), "Records: Car, #garage, #winter, from 2021 – LifeOps".to_owned()));
+        let page = home.ana.open(&page.link("Remove filter: #winter")).await;
+        let page = home.ana.open(&page.link("Remove filter: Car")).await;
+        let page = home.ana.open(&page.link("Remove filter: from 2021")).await;
+        assert_eq!(titles(&page), ["Car", "Bike", "Diary"]);
+        // The form brings back what was chosen, and a date that is none comes back with a sentence.
+        let form = home.ana.open("/records?tag=garage,winter&any=yes&until=2021&sort=title").await.form("Apply filters");
+        assert_eq!((form.value("tag"), form.value("until"), form.value("sort")), ("garage, winter".into(), "2021".into(), "title".into()));
+        let refused = home.ana.get("/records?from=lunch&tag=garage").await.expect(422);
+        assert_eq!((refused.form("Apply filters").value("from"), titles(&refused).len()), ("lunch".to_owned(), 3));
+        // Counts are of what the member sees.
+        let ben_sees = home.ben.open("/tags").await;
+        assert!(ben_sees.says("#garage 2 records") && home.ana.open("/tags").await.says("#garage 3 records"));
+        assert!(home.ben.open("/records?tag=garage").await.says("2 records") && home.cleo.open("/tags").await.says("No record has a tag yet"));
+    }
+
+    async fn the_timeline_has_the_same_filters_and_kinds(engine: Engine) {
+        let home = Home::start(engine).await;
+        let car = home.create(&home.ana, "Car", &[("category", "Car"), ("tags", "garage"), ("occurred", "2015")]).await;
+        let diary = home.create(&home.ana, "Diary", &[("visibility", "private"), ("tags", "garage"), ("occurred", "2016")]).await;
+        for (record, who, text, on) in [(&car, &home.ben, "Tyres", "3 3 2021"), (&car, &home.ana, "Oil", "2021"), (&diary, &home.ana, "Secret", "4 4 2021")] {
+            let form = who.open(record).await.form(crate::support::words::NOTE).fill("text", text).fill("occurred", on);
+            who.submit(&form, crate::support::words::NOTE).await;
+        }
+        let ben = crate::household::member(&home.server.app, "Ben").await.member;
+        let told = |page: &Page| page.all("main article h3").iter().map(|words| words.split(',').next().unwrap().to_owned()).collect::<Vec<_>>().join(", ");
+        for (query, found) in [
+            ("kind=notes", "Secret, Tyres, Oil"),
+            ("kind=notes&category=car", "Tyres, Oil"),
+            ("kind=beginnings", "Record begun, Record begun"),
+            ("kind=files", ""),
+            ("tag=garage&from=2021&until=2021", "Secret, Tyres, Oil"),
+            ("from=February+2021&until=March+2021", "Tyres, Oil"),
+            (&format!("who={ben}"), "Tyres"),
+            ("by=recorded&kind=notes", "Secret, Oil, Tyres"),
+        ] {
+            let page = home.ana.open(&format!("/timeline?{query}")).await;
+            let shown = told(&page);
+            if found.starts_with("Record") {
+                assert_eq!(shown.split(", ").count(), 2, "{query}: {shown}");
+            } else {
+                assert_eq!(shown, found, "{query}");
+            }
+        }
+        let page = home.ben.open("/timeline?kind=notes").await;
+        assert_eq!(told(&page), "Tyres, Oil");
+        assert_eq!(told(&home.ben.open(&page.link("Remove filter: notes")).await).split(", ").count(), 3);
+    }
+
+    /// Walking every page in each order, both ways, while others write: who was not touched is visited once.
+    async fn pages_visit_every_untouched_record_once(engine: Engine) {
+        let home = Home::start(engine).await;
+        let (app, ana) = (home.server.app.clone(), ana_of(&home).await);
+        // Many titles alike, and days alike, so that ties are everywhere.
+        for n in 0..260 {
+            begin(&app, &ana, ["Box", "Crate", "Shelf"][n % 3], "on a pile", &["pile"]).await;
+        }
+        let ids: Vec<RecordId> = sql("select id from record_view order by id").all(&app.db).await.unwrap().iter().map(|row| RecordId(row.uuid("id").unwrap())).collect();
+        let (untouched, touched) = ids.split_at(200);
+        for filter in [Filter::default(), Filter { tags: vec!["pile".into()], ..Filter::default() }, Filter { category: None, by: Some(ana.member), tags: vec!["pile".into()], ..Filter::default() }] {
+            for sort in [Sort::Activity, Sort::Happened, Sort::Title] {
+                let filter = Filter { sort, ..filter.clone() };
+                for backward in [false, true] {
+                    let mut seen: BTreeMap<RecordId, usize> = BTreeMap::new();
+                    let mut cursor = Cursor::Newest;
+                    if backward {
+                        while let Some(next) = filter::list(&app.db, &ana, &filter, Entered::default(), &cursor).await.unwrap().older {
+                            cursor = next;
+                        }
+                    }
+                    for round in 0.. {
+                        let page = filter::list(&app.db, &ana, &filter, Entered::default(), &cursor).await.unwrap();
+                        for row in &page.rows {
+                            *seen.entry(row.id).or_default() += 1;
+                        }
+                        // Somebody writes in between.
+                        let note = lifeops::commands::notes::NewNote {
+                            text: lifeops::domain::text::NoteText::parse("moved").unwrap(),
+                            occurred: lifeops::domain::when::Occurred::parse_iso("2021").unwrap(),
+                            amount: None,
+                            reading: None,
+                        };
+                        notes::add(&app, &ana, SubmissionKey::new(), touched[round % touched.len()], note).await.unwrap();
+                        match if backward { page.newer } else { page.older } {
+                            Some(next) => cursor = next,
+                            None => break,
+                        }
+                    }
+                    let once: BTreeSet<RecordId> = seen.iter().filter(|(_, times)| **times == 1).map(|(id, _)| *id).collect();
+                    let missed: Vec<_> = untouched.iter().filter(|id| !once.contains(id)).collect();
+                    assert!(missed.is_empty(), "{filter:?} backward {backward}: {} of {}", missed.len(), untouched.len());
+                }
+            }
+        }
+    }
+
+    async fn tags_and_categories_are_renamed_and_merged(engine: Engine) {
+        let home = Home::start(engine).await;
+        let hose = home.create(&home.ana, "Hose", &[("tags", "gardn, water"), ("category", "Tols")]).await;
+        home.create(&home.ben, "Mower", &[("tags", "Garden"), ("category", "Tools")]).await;
+        let diary = home.create(&home.ben, "Diary", &[("tags", "gardn"), ("visibility", "private")]).await;
+        let before = count_events(&home.server.app.db).await;
+        let page = home.ana.open("/tags").await;
+        assert!(page.says("#Garden 1 record") && page.says("#gardn 1 record"), "{}", page.text());
+        let form = home.ana.open(&page.link("Rename #gardn")).await.form("Go on");
+        assert!(home.ana.press(&form.clone().fill("to", "gardn"), "Go on").await.expect(422).says("That is its name already"));
+        assert!(home.ana.press(&form.clone().fill("to", ""), "Go on").await.expect(422).says("Enter a tag"));
+        let confirm = home.ana.submit(&form.fill("to", "garden"), "Go on").await;
+        assert!(confirm.says("Merge #gardn into #garden?") && confirm.says("in 1 record"), "{}", confirm.text());
+        assert_eq!(count_events(&home.server.app.db).await, before, "nothing yet");
+        let page = home.ana.submit(&confirm.form("Merge in 1 record"), "Merge in 1 record").await;
+        assert!(page.says("What was #gardn is #Garden now, in 2 records"), "{}", page.text());
+        assert_eq!(count_events(&home.server.app.db).await, before + 1, "one event a record");
+        assert_eq!(titles(&home.ana.open("/records?tag=garden").await), ["Hose", "Mower"]);
+        assert!(home.ben.open("/tags").await.says("#gardn 1 record"), "what he keeps private stays");
+        assert!(home.ana.open(&hose).await.says("#garden"));
+        // Sent twice, it is done already.
+        let page = home.ana.submit(&confirm.form("Merge in 1 record"), "Merge in 1 record").await;
+        assert!(page.says("Renamed") && count_events(&home.server.app.db).await == before + 1);
+        // Another spelling of the same; and a category.
+        let ask = home.ana.open("/tags/rename?label=garden&to=GARDEN").await;
+        let page = home.ana.submit(&ask.form("Rename in 2 records"), "Rename in 2 records").await;
+        assert!(page.says("#GARDEN 2 records"), "{}", page.text());
+        let ask = home.ana.open("/categories/rename?label=Tols&to=Tools").await;
+        home.ana.submit(&ask.form("Merge in 1 record"), "Merge in 1 record").await;
+        assert_eq!(titles(&home.ana.open("/records?category=Tools").await), ["Hose", "Mower"]);
+        assert_eq!(titles(&home.ana.open("/search?q=category:tools+tag:garden").await), ["Hose", "Mower"]);
+        // Who may only read, and what is not theirs.
+        home.mila.get("/tags/rename?label=garden").await.expect(403);
+        assert!(home.mila.open("/tags").await.find_link("Rename").is_none());
+        home.ana.get(&diary).await.expect(404);
+        home.ana.get("/tags/rename?label=unknown").await.expect_redirect();
+        audit(&home.server.app).await;
+        // Many: in several transactions, one batch; a page says how far it is.
+        let (app, ana) = (home.server.app.clone(), ana_of(&home).await);
+        for n in 0..230 {
+            begin(&app, &ana, &format!("Pot {n}"), "of clay", &["pots"]).await;
+        }
+        let page = home.ana.open("/tags/progress?label=pots&to=Pot&of=400").await;
+        assert!(page.says("170 of 400 records done"), "{}", page.text());
+        let to = NewName::Tag(Tag::parse("Pot").unwrap());
+        assert_eq!(labels::rename(&app, &ana, "pots", to).await.unwrap(), 230);
+        let batches = sql("select count(distinct batch_id) as batches, count(batch_id) as events from record_events where batch_id is not null and payload_version = 1 and position > 3")
+            .one(&app.db).await.unwrap();
+        assert!(batches.int("events").unwrap() >= 230);
+        assert!(home.ana.open("/tags/progress?label=pots&to=Pot&of=400").await.says("What was #pots is #Pot now, in 230 records"));
+        audit(&app).await;
+    }
+}
