@@ -212,4 +212,41 @@ both_engines! {
         assert!(home.ana.open("/tags/progress?label=pots&to=Pot&of=400").await.says("What was #pots is #Pot now, in 230 records"));
         audit(&app).await;
     }
+
+    async fn a_view_is_kept_in_the_menu_of_who_named_it(engine: Engine) {
+        let home = Home::start(engine).await;
+        home.create(&home.ana, "Skis", &[("tags", "winter")]).await;
+        home.create(&home.ana, "Kayak", &[("tags", "summer")]).await;
+        let page = home.ana.open("/records?tag=winter&sort=title&before=7").await;
+        let form = home.ana.open(&page.link("Keep this view under a name")).await.form("Keep it");
+        assert!(home.ana.press(&form, "Keep it").await.expect(422).says("Enter a name for the view"));
+        let page = home.ana.submit(&form.fill("name", "Winter things"), "Keep it").await;
+        assert!(page.says("The view stands in the menu"));
+        let menu = home.ana.open("/household").await;
+        let view = home.ana.open(&menu.link("Winter things")).await;
+        assert_eq!((titles(&view).join(""), view.form("Apply filters").value("sort")), ("Skis".to_owned(), "title".to_owned()));
+        assert!(home.ben.open("/household").await.find_link("Winter things").is_none(), "it is her own");
+        // The timeline and a search can be kept too; the same name takes the place of the old one.
+        for (path, name) in [("/timeline?kind=notes&by=recorded", "Notes"), ("/search?q=%22red+skis%22&files=yes", "winter THINGS")] {
+            let page = home.ana.open(path).await;
+            let form = home.ana.open(&page.link("Keep this view under a name")).await.form("Keep it");
+            home.ana.submit(&form.fill("name", name), "Keep it").await;
+        }
+        let menu = home.ana.open("/").await;
+        assert!(menu.find_link("Winter things").is_none() && menu.link("winter THINGS") == "/search?files=yes&q=%22red%20skis%22");
+        assert_eq!(menu.link("Notes"), "/timeline?kind=notes&by=recorded");
+        // Nothing else is kept: no other page, no other host.
+        for elsewhere in ["/sign-out", "https://evil.example/records", "//evil.example/records?x=y", "/records/../sign-out", "javascript:alert(1)"] {
+            let path = format!("/views/new?address={}", percent_encoding::utf8_percent_encode(elsewhere, percent_encoding::NON_ALPHANUMERIC));
+            home.ana.get(&path).await.expect_redirect();
+        }
+        let page = home.ana.open("/views").await;
+        home.ana.submit(&page.form("Forget Notes"), "Forget Notes").await;
+        assert!(home.ana.open("/").await.find_link("Notes").is_none());
+        // It comes out with everything else, and goes in again.
+        let app = &home.server.app;
+        let mut file = Vec::new();
+        lifeops::upkeep::export::to_writer(app, &mut file, &|_, _| {}).await.unwrap();
+        assert!(String::from_utf8(file).unwrap().contains("\"name\":\"winter THINGS\",\"address\":\"/search?files=yes&q=%22red%20skis%22\""));
+    }
 }

@@ -166,6 +166,10 @@ text!(
     MemberName, "name", "Enter a name", 80, lines: false
 );
 text!(
+    /// What a member calls a filter, at most 60 characters.
+    ViewName, "name", "Enter a name for the view", 60, lines: false
+);
+text!(
     /// A household's name, at most 80 characters.
     HouseholdName, "household’s name", "Enter a name for the household", 80, lines: false
 );

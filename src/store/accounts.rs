@@ -3,6 +3,7 @@
 
 use super::db::{Db, DbError, On, Row, Tx, bad, sql};
 use super::devices;
+use super::saved_views::{self, SavedView, VIEWS};
 use crate::domain::access::{Role, Visibility};
 use crate::domain::ids::{AccountId, HouseholdId, MemberId};
 use crate::domain::instant::Instant;
@@ -41,6 +42,8 @@ pub struct Membership {
     pub zone: String,
     /// The household's name.
     pub household_name: String,
+    /// The filters that the member gave a name.
+    pub views: Vec<SavedView>,
     /// Rises when every session must end.
     pub session_epoch: i64,
     /// Whether the member may not sign in.
@@ -83,15 +86,17 @@ fn account(row: &Row) -> Result<Account, DbError> {
 
 /// The household that an account acts in, unless it is disabled there, or removed by now.
 pub async fn membership(db: &Db, id: AccountId, now: Instant) -> Result<Option<Membership>, DbError> {
-    let row = sql("select account.id as account_id, account.email, account.zone, account.session_epoch,
+    let row = sql(format!(
+        "select account.id as account_id, account.email, account.zone, account.session_epoch,
                 member.household_id, member.id as member_id, member.name, member.role, member.disabled,
-                member.removed_at, member.joined_at, household.name as household_name
+                member.removed_at, member.joined_at, household.name as household_name, {VIEWS}
            from account
            join member on member.account_id = account.id
            join household on household.id = member.household_id
           where account.id = $1 and not member.disabled and (member.removed_at is null or member.removed_at > $2)
           order by member.joined_at, member.household_id
-          limit 1")
+          limit 1"
+    ))
     .bind(id)
     .bind(now)
     .optional(db)
@@ -101,13 +106,15 @@ pub async fn membership(db: &Db, id: AccountId, now: Instant) -> Result<Option<M
 
 /// Every member of every household, for whoever runs the installation.
 pub async fn list(db: &Db) -> Result<Vec<Membership>, DbError> {
-    let rows = sql("select account.id as account_id, account.email, account.zone, account.session_epoch,
+    let rows = sql(format!(
+        "select account.id as account_id, account.email, account.zone, account.session_epoch,
                 member.household_id, member.id as member_id, member.name, member.role, member.disabled,
-                member.removed_at, member.joined_at, household.name as household_name
+                member.removed_at, member.joined_at, household.name as household_name, {VIEWS}
            from member
            join account on account.id = member.account_id
            join household on household.id = member.household_id
-          order by household.name, member.household_id, member.joined_at, member.id")
+          order by household.name, member.household_id, member.joined_at, member.id"
+    ))
     .all(db)
     .await?;
     rows.iter().map(member).collect()
@@ -124,6 +131,7 @@ pub(super) fn member(row: &Row) -> Result<Membership, DbError> {
         role: row.text("role")?.parse().map_err(|_| bad("role", "it is no role"))?,
         zone: row.text("zone")?,
         household_name: row.text("household_name")?,
+        views: saved_views::read(row)?,
         session_epoch: row.int("session_epoch")?,
         disabled: row.bool("disabled")?,
         removed_from: row.opt_instant("removed_at")?,

@@ -11,6 +11,7 @@ use super::resets::Untold;
 use crate::domain::access::Visibility;
 use crate::domain::ids::{AccountId, HouseholdId, MemberId, RecordId};
 use crate::domain::instant::Instant;
+use crate::domain::text::fold;
 
 /// An account's row.
 #[derive(Clone, PartialEq, Eq)]
@@ -213,6 +214,57 @@ pub async fn seen<'a>(on: impl Into<On<'a>>, household: HouseholdId) -> Result<V
         })
     };
     rows.iter().map(read).collect()
+}
+
+/// A filter that a member gave a name.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NamedView {
+    /// The household.
+    pub household: HouseholdId,
+    /// The member.
+    pub member: MemberId,
+    /// What it is called.
+    pub name: String,
+    /// The page and its filters.
+    pub address: String,
+    /// When it was kept.
+    pub created_at: Instant,
+}
+
+/// The views of a household's members, by member and name.
+pub async fn views<'a>(on: impl Into<On<'a>>, household: HouseholdId) -> Result<Vec<NamedView>, DbError> {
+    let rows = sql("
+        select household_id, member_id, name, address, created_at from saved_view
+        where household_id = $1
+        order by member_id, name_key")
+    .bind(household)
+    .all(on)
+    .await?;
+    let read = |row: &Row| {
+        Ok(NamedView {
+            household: HouseholdId(row.uuid("household_id")?),
+            member: MemberId(row.uuid("member_id")?),
+            name: row.text("name")?,
+            address: row.text("address")?,
+            created_at: row.instant("created_at")?,
+        })
+    };
+    rows.iter().map(read).collect()
+}
+
+/// Writes a view as it is.
+pub async fn put_view(tx: &mut Tx, view: &NamedView) -> Result<(), DbError> {
+    sql("
+        insert into saved_view (household_id, member_id, name_key, name, address, created_at)
+        values ($1, $2, $3, $4, $5, $6)")
+    .bind(view.household)
+    .bind(view.member)
+    .bind(fold(&view.name))
+    .bind(&view.name)
+    .bind(&view.address)
+    .bind(view.created_at)
+    .later(&mut *tx)
+    .await
 }
 
 /// Whether nobody lives here yet: no household and no account.

@@ -25,6 +25,7 @@ pub mod own; // what a member takes along
 pub mod people; // who belongs to the household, and what they were called when
 pub mod projection; // the read model's rows, from the fold
 pub mod resets; // links to set a new password, and what people must be told
+pub mod saved_views; // filters that members gave a name
 pub mod search; // records that hold the words that were typed
 pub mod second_factors; // sealed secrets and recovery codes
 pub mod sessions; // signed-in browsers

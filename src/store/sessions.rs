@@ -20,6 +20,7 @@ use tower_sessions_sqlx_store::{PostgresStore, SqliteStore};
 
 use super::accounts::{self, Membership};
 use super::db::{Db, DbError, Pools, Row, sql};
+use super::saved_views::VIEWS;
 use crate::app::Clock;
 use crate::domain::ids::{AccountId, HouseholdId, MemberId};
 use crate::domain::instant::Instant;
@@ -193,10 +194,11 @@ impl Sessions {
     /// A session that still counts, with the member behind it, in one statement: every page of a member begins here.
     async fn find(&self, key: &str) -> Result<Option<Row>, DbError> {
         let now = self.clock.now();
-        sql("select s.last_seen, t.data,
+        sql(format!(
+            "select s.last_seen, t.data,
                     account.id as account_id, account.email, account.zone, account.session_epoch,
                     member.household_id, member.id as member_id, member.name, member.role, member.disabled,
-                    member.removed_at, member.joined_at, household.name as household_name
+                    member.removed_at, member.joined_at, household.name as household_name, {VIEWS}
                from member_session as s
                join tower_sessions as t on t.id = s.id
                join account on account.id = s.account_id
@@ -205,7 +207,8 @@ impl Sessions {
                left join household on household.id = member.household_id
               where s.id = $1 and s.last_seen > $2 and s.created_at > $3
               order by member.joined_at, member.household_id
-              limit 1")
+              limit 1"
+        ))
         .bind(key)
         .bind(now.plus_seconds(-seconds(self.idle)))
         .bind(now.plus_seconds(-seconds(self.max)))

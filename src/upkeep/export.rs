@@ -126,6 +126,10 @@ impl Writing<'_> {
                 self.line(&blob.into())?;
             }
         }
+        for view in copying::views(&mut *tx, id).await? {
+            self.counts.views += 1;
+            self.line(&view.into())?;
+        }
         for seen in copying::seen(&mut *tx, id).await? {
             self.counts.seen += 1;
             self.line(&seen.into())?;

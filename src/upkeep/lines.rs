@@ -17,7 +17,7 @@ use crate::domain::event::Event;
 use crate::domain::ids::{AccountId, BatchId, EventId, HouseholdId, MemberId, RecordId};
 use crate::domain::instant::Instant;
 use crate::domain::when::Occurred;
-use crate::store::copying::{Member, Seen, Submission};
+use crate::store::copying::{Member, NamedView, Seen, Submission};
 use crate::store::ledger::Head;
 
 mod account;
@@ -56,6 +56,8 @@ pub enum Line {
     Event(EventLine),
     /// An answer that was given, for ever.
     Submission(SubmissionLine),
+    /// A filter that a member gave a name.
+    View(ViewLine),
     /// How far a member has read.
     Seen(SeenLine),
     /// A content, and the object that holds it, sealed. The object itself lies in the store of files.
@@ -130,6 +132,48 @@ pub struct SeenLine {
     position: i64,
 }
 
+/// A filter that a member gave a name.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ViewLine {
+    household: Uuid,
+    member: Uuid,
+    name: String,
+    address: String,
+    created_at: String,
+}
+
+impl From<NamedView> for Line {
+    fn from(view: NamedView) -> Self {
+        Self::View(ViewLine {
+            household: view.household.0,
+            member: view.member.0,
+            name: view.name,
+            address: view.address,
+            created_at: view.created_at.to_string(),
+        })
+    }
+}
+
+impl ViewLine {
+    /// As the database keeps it. An address that leads out of the program is none of ours.
+    pub fn view(self) -> Result<NamedView, String> {
+        if !self.address.starts_with('/')
+            || self.address.starts_with("//")
+            || self.address.contains(char::is_whitespace)
+        {
+            return Err("names an address that is none of ours".to_owned());
+        }
+        Ok(NamedView {
+            household: HouseholdId(self.household),
+            member: MemberId(self.member),
+            name: self.name,
+            address: self.address,
+            created_at: instant("created_at", &self.created_at)?,
+        })
+    }
+}
+
 /// How much the file holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -147,6 +191,9 @@ pub struct Counts {
     /// Marks of how far members have read. Exports that were made before there were any do not count them.
     #[serde(default, skip_serializing_if = "is_none")]
     pub seen: u64,
+    /// Filters that members gave a name. The same.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub views: u64,
     /// Contents of files. The same.
     #[serde(default, skip_serializing_if = "is_none")]
     pub blobs: u64,

@@ -106,6 +106,12 @@ impl Restoring {
             }
             Line::Event(event) => self.event(tx, event.event().map_err(refuse)?, number).await,
             Line::Submission(line) => self.submission(tx, line.submission().map_err(refuse)?).await,
+            Line::View(view) => {
+                let view = view.view().map_err(refuse)?;
+                self.of(view.household)?;
+                self.counts.views += 1;
+                Ok(copying::put_view(tx, &view).await?)
+            }
             Line::Seen(seen) => {
                 let seen = seen.seen();
                 self.of(seen.household)?;

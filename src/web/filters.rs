@@ -103,6 +103,11 @@ fn sort_word(sort: Sort) -> &'static str {
     }
 }
 
+/// To where an address is given a name.
+pub fn keep(address: &str) -> String {
+    with_query("/views/new", &[("address", address)])
+}
+
 /// A filter that is set, as a link that removes it.
 #[derive(Debug)]
 pub struct Chip {
@@ -155,6 +160,10 @@ pub fn words(chips: &[Chip]) -> String {
 pub struct FilterForm {
     /// Where it leads.
     pub action: &'static str,
+    /// Whether anything is chosen.
+    pub is_set: bool,
+    /// To where the filter is given a name.
+    pub keep: String,
     /// What goes with it.
     pub hidden: Vec<(&'static str, String)>,
     /// Kinds of events to choose from: word, name, whether chosen; none where records are listed.
@@ -218,6 +227,8 @@ impl FilterForm {
         ];
         Self {
             action,
+            is_set: *filter != Filter::default(),
+            keep: keep(&address(action, filter, &[])),
             hidden: Vec::new(),
             kinds: Vec::new(),
             compact: false,

@@ -79,6 +79,7 @@ pub mod story;
 pub mod telling;
 mod tending;
 pub mod timeline;
+mod views;
 pub mod visit;
 pub mod weighing;
 

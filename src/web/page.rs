@@ -2,6 +2,8 @@
 
 use askama::Template;
 
+use crate::store::saved_views::SavedView;
+
 use super::moments::{self, Moment};
 use super::session::Member;
 
@@ -35,6 +37,8 @@ pub struct Who {
     pub may_write: bool,
     /// Until when the member still reads, if an owner removed them.
     pub leaving: Option<Moment>,
+    /// The filters that the member gave a name: for the menu.
+    pub views: Vec<SavedView>,
 }
 
 impl Who {
@@ -45,6 +49,7 @@ impl Who {
             household: member.household_name.clone(),
             may_write: member.actor.role.may_write(),
             leaving: member.leaving.map(|until| Moment::day(until, &moments::zone(&member.actor), None)),
+            views: member.views.clone(),
         }
     }
 

@@ -12,7 +12,7 @@ pub use super::guards::Access;
 use super::{
     about, account, acts, arrival, assets, downloads, editing, file_pages, hand_over, health, history, household,
     household_log, invitations, joining, labels, leaving, members, news, notes, record, records, register, reset,
-    search, second_factor, security, setup, sign_in, sign_in_code, start, timeline, weighing,
+    search, second_factor, security, setup, sign_in, sign_in_code, start, timeline, views, weighing,
 };
 use crate::app::App;
 
@@ -90,6 +90,10 @@ pub fn all() -> Routes {
         .get("/help", Public, about::help)
         .get("/accessibility", Public, about::accessibility)
         .get("/search", Member, search::show)
+        .get("/views", Member, views::all)
+        .get("/views/new", Member, views::new)
+        .post("/views/new", Member, views::keep)
+        .post("/views/forget", Member, views::forget)
         .get("/tags", Member, labels::tags)
         .get("/tags/rename", Member, labels::ask_tag)
         .post("/tags/rename", Member, labels::rename_tag)

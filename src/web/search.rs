@@ -75,9 +75,11 @@ pub async fn show(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
             further_on: cursor != Cursor::First,
             cut: query.cut,
             hidden: filters::pairs(&filter),
-            filter: FilterForm::of(PATH, &filter, &asked, &known, &people)
-                .in_one_order()
-                .with(vec![("q", typed.clone())]),
+            filter: FilterForm {
+                is_set: found.is_some(),
+                keep: filters::keep(&filters::address(PATH, &filter, &[("q", &typed)])),
+                ..FilterForm::of(PATH, &filter, &asked, &known, &people).in_one_order().with(vec![("q", typed.clone())])
+            },
             typed,
             chips,
             pages,

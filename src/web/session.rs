@@ -24,6 +24,7 @@ use crate::domain::ids::AccountId;
 use crate::domain::instant::Instant;
 use crate::error::{Error, Result};
 use crate::store::accounts;
+use crate::store::saved_views::SavedView;
 use crate::store::sessions::{self, Opened, Sessions};
 
 /// How often a session's "last used" is written, at most.
@@ -48,6 +49,8 @@ pub struct Member {
     pub email: String,
     /// The household's name.
     pub household_name: String,
+    /// The filters that the member gave a name.
+    pub views: Vec<SavedView>,
     /// Until when the member still reads, if an owner removed them.
     pub leaving: Option<Instant>,
     auth_hash: [u8; 32],
@@ -77,6 +80,7 @@ impl From<accounts::Membership> for Member {
             name: row.name,
             email: row.email,
             household_name: row.household_name,
+            views: row.views,
             leaving: row.removed_from,
         }
     }

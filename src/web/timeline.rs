@@ -64,6 +64,8 @@ pub async fn show(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
     }
     let mut form =
         FilterForm::of(PATH, &narrow.filter, &asked, &known, &people).in_one_order().with(vec![("by", by.to_owned())]);
+    form.is_set = !narrow.is_nothing() || order == Order::Recorded;
+    form.keep = filters::keep(&filters::address(PATH, &narrow.filter, &[("kind", kind.0), ("by", by)]));
     form.kinds = KINDS.iter().map(|(word, name, _)| (*word, *name, *word == kind.0)).collect();
     Ok(page_with(
         errors.status(),

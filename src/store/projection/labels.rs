@@ -194,7 +194,9 @@ async fn count(tx: &mut Tx, household: HouseholdId, before: Option<&View>, view:
         .await?;
     }
     // Spelt otherwise, it is called as it was spelt last.
-    for (scope, (kind, key, label)) in new.iter().filter(|label| old.iter().any(|other| same(label, other) && *label != other)) {
+    for (scope, (kind, key, label)) in
+        new.iter().filter(|label| old.iter().any(|other| same(label, other) && *label != other))
+    {
         sql("
             update label_count set label = $5
             where household_id = $1 and scope = $2 and kind = $3 and label_key = $4")
