@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use serde::Deserialize;
@@ -35,16 +35,17 @@ pub struct Arguments {
 
 /// The newest 50 of what the household shares and of what the member keeps.
 const LIST: &str = "select v.id, v.title, v.category, v.visibility, v.state, v.summary, m.name
-    from (select * from (select * from (select id, position from record_view
-                                        where household_id = $1 and visibility = 'household' and deleted = $3
+    from (select * from (select * from (select record_id, position from record_label
+                                        where household_id = $1 and scope = $1 and deleted = $3 and kind = 'all'
+                                          and label_key = ''
                                         order by position desc limit 50) as shared
                          union all
-                         select * from (select id, position from record_view
-                                        where household_id = $1 and owner_id = $2 and visibility = 'private'
-                                          and deleted = $3
+                         select * from (select record_id, position from record_label
+                                        where household_id = $1 and scope = $2 and deleted = $3 and kind = 'all'
+                                          and label_key = ''
                                         order by position desc limit 50) as own) as both_scopes
           order by position desc limit 50) as p
-    join record_view as v on v.household_id = $1 and v.id = p.id
+    join record_view as v on v.household_id = $1 and v.id = p.record_id
     left join member as m on m.household_id = $1 and m.id = v.owner_id
     order by p.position desc";
 
@@ -87,12 +88,15 @@ pub async fn serve(arguments: Arguments) -> Outcome<()> {
     let memory = (0..50)
         .map(|n| [format!("{n}"), "A row of <words> & more".repeat(4), "Category".into(), "3 May 2019".into()])
         .collect();
-    let router = Router::new()
-        .route("/memory", get(memory_page))
-        .route("/records", get(list))
-        .route("/records/{record}", get(record))
-        .route("/timeline", get(timeline))
-        .with_state(Arc::new(Bare { pool, pages, memory }));
+    let router = Router::new().route("/memory", get(memory_page));
+    let router = match pages.taped.is_empty() {
+        true => router
+            .route("/records", get(list))
+            .route("/records/{record}", get(record))
+            .route("/timeline", get(timeline)),
+        false => router.fallback(get(taped)),
+    };
+    let router = router.with_state(Arc::new(Bare { pool, pages, memory }));
     let listener = tokio::net::TcpListener::bind(arguments.listen).await?;
     axum::serve(listener, router).await?;
     Ok(())
@@ -103,6 +107,20 @@ async fn memory_page(State(bare): State<Arc<Bare>>) -> Response {
         bare.memory.iter().for_each(|row| item(html, row));
         Ok(())
     }))
+}
+
+/// The statements that the program asks for an address, one after the other, and their rows.
+async fn taped(State(bare): State<Arc<Bare>>, uri: Uri) -> Response {
+    let address = uri.path_and_query().map(ToString::to_string).unwrap_or_default();
+    let Some(asked) = bare.pages.taped.get(&address) else { return StatusCode::NOT_FOUND.into_response() };
+    let mut all = Vec::new();
+    for ask in asked {
+        match bare.pool.all(ask).await {
+            Ok(rows) => all.extend(rows),
+            Err(error) => return told(Err(error)),
+        }
+    }
+    told(page(|html| all.iter().try_for_each(|row| texts(row).map(|cells| item(html, &cells)))))
 }
 
 /// What a list needs of a record's state.

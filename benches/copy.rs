@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use futures_util::TryStreamExt as _;
 use jiff::Timestamp;
+use lifeops::domain::record::Record;
+use lifeops::domain::searchable::found_by;
 use sqlx::postgres::{PgConnection, PgPoolCopyExt as _};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
 use sqlx::{ConnectOptions as _, Connection as _, Row as _};
@@ -39,7 +41,21 @@ pub async fn into_postgres(file: &std::path::Path, url: &str) -> Outcome<()> {
         sqlx::query(&format!("delete from {table}")).execute(&pool).await?;
         let mut copy = pool.copy_in_raw(&format!("copy {table} ({names}) from stdin")).await?;
         let mut block = String::with_capacity(BLOCK + 64 * 1024);
-        let select = format!("select {names} from {table} order by rowid");
+        // SQLite has the terms of the search elsewhere, and cannot give them back: they follow from the words.
+        let select = match table.as_str() {
+            "search_record" => format!(
+                "select {}, v.state as state, v.visibility as visibility, v.owner_id as owner
+                 from search_record as s
+                 join record_view as v on v.household_id = s.household_id and v.id = s.record_id
+                 order by s.rowid",
+                columns
+                    .iter()
+                    .map(|(name, _)| if name == "terms" { "'' as terms".to_owned() } else { format!("s.{name}") })
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            ),
+            _ => format!("select {names} from {table} order by rowid"),
+        };
         let mut rows = sqlx::query(&select).fetch(&mut from);
         while let Some(row) = rows.try_next().await? {
             line(&mut block, &row, &columns)?;
@@ -81,6 +97,7 @@ fn line(block: &mut String, row: &SqliteRow, columns: &[(String, String)]) -> Ou
                 Some(micros) => Some(Timestamp::from_microsecond(micros)?.to_string()),
                 None => None,
             },
+            "tsvector" => Some(terms(row)?),
             "uuid" | "text" | "jsonb" | "json" | "date" | "character varying" => {
                 row.try_get::<Option<String>, _>(at)?.map(|text| escaped(&text))
             }
@@ -90,6 +107,20 @@ fn line(block: &mut String, row: &SqliteRow, columns: &[(String, String)]) -> Ou
     }
     block.push('\n');
     Ok(())
+}
+
+/// The terms of a record of the search, as PostgreSQL reads a `tsvector`.
+fn terms(row: &SqliteRow) -> Outcome<String> {
+    let state: Record = serde_json::from_str(row.try_get("state")?)?;
+    let scope: Option<&str> = match row.try_get("visibility")? {
+        "household" => row.try_get("household_id")?,
+        _ => row.try_get("owner")?,
+    };
+    let Some(scope) = scope else { return Ok(String::new()) };
+    let notes: &str = row.try_get("note_terms")?;
+    let notes = notes.split(' ').filter_map(|pair| pair.rsplit_once(':')).map(|(term, _)| term);
+    let terms = found_by(&state, scope.parse()?, row.try_get("title_words")?, row.try_get("words")?, notes);
+    Ok(terms.iter().map(|term| format!("'{term}'")).collect::<Vec<_>>().join(" "))
 }
 
 fn escaped(text: &str) -> String {

@@ -7,6 +7,7 @@ mod bare;
 mod bare_files;
 mod copy;
 mod files;
+mod finding;
 mod load;
 mod pages;
 mod place;
@@ -56,8 +57,11 @@ struct Arguments {
     /// How many writers append at once, one run for each number
     #[arg(long, value_delimiter = ',', default_value = "1,8,32")]
     writers: Vec<usize>,
+    /// How many records the household of the part finding has, one run for each number
+    #[arg(long, value_delimiter = ',', default_value = "10000,100000")]
+    records: Vec<usize>,
     /// Only some parts
-    #[arg(long, value_delimiter = ',', value_enum, default_value = "pages,appends,start,files")]
+    #[arg(long, value_delimiter = ',', value_enum, default_value = "pages,appends,start,files,finding")]
     only: Vec<Measure>,
     /// Only these pages: list, record, story, timeline
     #[arg(long, value_delimiter = ',')]
@@ -110,6 +114,8 @@ enum Measure {
     Start,
     /// Files in and out, on SQLite and a directory
     Files,
+    /// Filters, the timeline and the search
+    Finding,
 }
 
 /// How a run is done, the same for all of its parts.
@@ -155,6 +161,7 @@ async fn run(mut arguments: Arguments) -> Outcome<()> {
     let file_size = arguments.file_size.unwrap_or(if only_files && !arguments.quick { 1024 } else { 64 });
     if arguments.quick {
         (arguments.sizes, arguments.rounds, arguments.seconds) = (vec![10_000], 3, 1.0);
+        arguments.records = vec![10_000];
         (arguments.connections, arguments.writers) = (vec![8], vec![1, 8]);
     }
     let engines = match arguments.engine {
@@ -186,8 +193,9 @@ async fn measure(arguments: &Arguments, plan: &Plan, engines: &[Engine], work: &
     let mut report = Report::default();
     let mut growth = report::Growth::default();
     about(&mut report, arguments);
-    for &size in &arguments.sizes {
-        let seed = seed::sqlite(&arguments.folder, size, arguments.seed).await?;
+    let only_finding = arguments.only == [Measure::Finding];
+    for &size in arguments.sizes.iter().filter(|_| !only_finding) {
+        let seed = seed::sqlite(&arguments.folder, seed::Much::Events(size), arguments.seed).await?;
         for &engine in engines {
             let place = Place::copy(engine, &seed, work, "program").await?;
             if arguments.seed_only {
@@ -211,6 +219,19 @@ async fn measure(arguments: &Arguments, plan: &Plan, engines: &[Engine], work: &
             let first = engine == Engine::Sqlite && arguments.sizes.first() == Some(&size);
             if arguments.only.contains(&Measure::Files) && first {
                 files::measure(plan, &place, &mut report).await?;
+            }
+        }
+    }
+    if arguments.only.contains(&Measure::Finding) {
+        for &records in &arguments.records {
+            let seed = seed::sqlite(&arguments.folder, seed::Much::Records(records), arguments.seed).await?;
+            for &engine in engines {
+                let place = Place::copy(engine, &seed, work, "finding").await?;
+                if arguments.seed_only {
+                    continue;
+                }
+                report.line(&format!("\n## {} records, {}\n", report::number(records as f64), engine.name()));
+                finding::measure(plan, &place, records, &mut report, &mut growth).await?;
             }
         }
     }

@@ -23,9 +23,9 @@ use crate::{Outcome, Plan, say, visitor};
 pub struct Page {
     pub name: &'static str,
     /// What is said of it in the report.
-    words: String,
+    pub words: String,
     /// Its addresses, the same for the program and the bare server; clients ask for them in a random order.
-    paths: Arc<Vec<String>>,
+    pub paths: Arc<Vec<String>>,
 }
 
 impl Page {
@@ -77,14 +77,19 @@ pub async fn prepare(place: &Place, cookie: &str) -> Outcome<(Vec<Page>, Vec<Str
             number(bytes as f64)
         ));
     }
-    let household = Pages { household: actor.household.0, member: actor.member.0, timeline };
+    let household = Pages {
+        household: actor.household.0,
+        member: actor.member.0,
+        timeline,
+        taped: std::collections::HashMap::new(),
+    };
     std::fs::write(place.directory.join("statements.json"), serde_json::to_vec(&household)?)?;
     app.db.close().await;
     Ok((pages, notes))
 }
 
 /// What the program asks its database for a page, and how large the page is.
-async fn tape(app: &App, cookie: &str, path: &str) -> Outcome<(Vec<Sql>, usize)> {
+pub async fn tape(app: &App, cookie: &str, path: &str) -> Outcome<(Vec<Sql>, usize)> {
     let request = Request::get(path).header("host", "127.0.0.1").header("cookie", cookie).body(Body::empty())?;
     app.db.meter().record(true);
     let response = lifeops::web::router(app.clone()).oneshot(request).await?;
@@ -106,10 +111,10 @@ async fn rows_of_timeline(app: &App, asked: &[Sql]) -> Outcome<Option<Taped>> {
 
 /// One measured block.
 #[derive(Clone, Debug)]
-struct Block {
-    took: Took,
+pub struct Block {
+    pub took: Took,
     /// Processor time of the server for each answer, in microseconds.
-    cpu: f64,
+    pub cpu: f64,
 }
 
 async fn block(server: &Running, clients: usize, plan: &Plan, script: Script) -> Outcome<Block> {
@@ -120,7 +125,7 @@ async fn block(server: &Running, clients: usize, plan: &Plan, script: Script) ->
 }
 
 /// A round of one page: the program's block, the bare server's, and the anchor from memory in front of them.
-type Rounds = BTreeMap<&'static str, Vec<(f64, Block, Block)>>;
+pub type Rounds = BTreeMap<&'static str, Vec<(f64, Block, Block)>>;
 
 pub async fn measure(plan: &Plan, place: &Place, size: usize, report: &mut Report, growth: &mut Growth) -> Outcome<()> {
     let program = process::program(&plan.program, place, &Ask { status: 303, ..Ask::page("/records") }).await?;
@@ -161,7 +166,7 @@ pub async fn measure(plan: &Plan, place: &Place, size: usize, report: &mut Repor
     Ok(())
 }
 
-async fn rounds(
+pub async fn rounds(
     plan: &Plan,
     program: &Running,
     bare: &Running,

@@ -174,13 +174,37 @@ fn collect(place: &Path, files: &mut Vec<PathBuf>) -> Outcome<()> {
     Ok(())
 }
 
+/// What the big household has much of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Much {
+    /// So many events, in long and short stories.
+    Events(usize),
+    /// So many records of some forty words, with little that happened in each: for finding things.
+    Records(usize),
+}
+
+/// How many words are planted in exactly [`IN_EACH`] records, if there are enough records.
+pub const PLANTED: usize = 50;
+/// In how many records each planted word stands.
+const IN_EACH: usize = 20;
+
+/// A planted word.
+pub fn planted(nth: usize) -> String {
+    let letter = |n: usize| char::from(b'a' + u8::try_from(n % 26).unwrap_or(0));
+    format!("zq{}{}x", letter(nth / 26), letter(nth))
+}
+
 /// The directory of the seeded SQLite installation; it is made if it is not there.
-pub async fn sqlite(folder: &Path, events: usize, seed: u64) -> Outcome<PathBuf> {
-    let done = folder.join(format!("seed-{events}-{seed}-{}", digest()?));
+pub async fn sqlite(folder: &Path, much: Much, seed: u64) -> Outcome<PathBuf> {
+    let (events, kind) = match much {
+        Much::Events(events) => (events, "seed"),
+        Much::Records(records) => (records, "records"),
+    };
+    let done = folder.join(format!("{kind}-{events}-{seed}-{}", digest()?));
     if done.join("lifeops.db").exists() {
         return Ok(done);
     }
-    let making = folder.join(format!("making-{events}-{}", std::process::id()));
+    let making = folder.join(format!("making-{kind}-{events}-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&making);
     std::fs::create_dir_all(&making)?;
     let started = Stopwatch::now();
@@ -191,13 +215,16 @@ pub async fn sqlite(folder: &Path, events: usize, seed: u64) -> Outcome<PathBuf>
     sql("pragma synchronous = off").run(&app.db).await?;
     let mut maker = Maker::new(&app, seed);
     maker.people().await?;
-    maker.big(events).await?;
+    match much {
+        Much::Events(events) => maker.big(events).await?,
+        Much::Records(records) => maker.many(records).await?,
+    }
     maker.neighbours().await?;
     sql("analyze").run(&app.db).await?;
     sql("pragma wal_checkpoint(truncate)").run(&app.db).await?;
     app.db.close().await;
     std::fs::rename(&making, &done)?;
-    say(&format!("seeded {events} events in {:.0} s: {}", started.elapsed().as_secs_f64(), done.display()));
+    say(&format!("seeded {much:?} in {:.0} s: {}", started.elapsed().as_secs_f64(), done.display()));
     Ok(done)
 }
 
@@ -283,6 +310,71 @@ impl<'a> Maker<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Records of three words in the title, some 25 in the description and, in every second one, a note; some planted words.
+    async fn many(&mut self, records: usize) -> Outcome<()> {
+        let mut writing = self.writing("ana").await?;
+        self.step = (SPAN * 1_000_000) / (records * 3 / 2) as i64;
+        let every = (records / IN_EACH).max(1);
+        let mut written = 0;
+        while written < records {
+            let mut tx = self.app.db.begin().await?;
+            let mut hold = ledger::hold(&mut tx, writing.household).await?;
+            for _ in 0..CHUNK.min(records - written) {
+                let mut description = self.words.phrase(&mut self.dice, 20, 30);
+                if written % every < PLANTED && written / every < IN_EACH {
+                    description.push_str(&format!(" {}", planted(written % every)));
+                }
+                let private = written % 10 == 9;
+                self.found(&mut tx, &mut hold, &mut writing, private, &description).await?;
+                if written % 2 == 0 {
+                    let text = NoteText::parse(&self.words.phrase(&mut self.dice, 8, 16))?;
+                    let note = NoteAdded { text, amount: None, reading: None };
+                    let at = writing.records.len() - 1;
+                    self.append(&mut tx, &mut hold, &mut writing, at, note.into()).await?;
+                }
+                written += 1;
+            }
+            writing.projector.finish(&mut tx).await?;
+            tx.commit().await?;
+            // What is done needs nothing more of it.
+            writing.projector = Projector::default();
+            if written % 100_000 == 0 {
+                say(&format!("{written} records"));
+            }
+        }
+        Ok(())
+    }
+
+    async fn found(
+        &mut self,
+        tx: &mut Tx,
+        hold: &mut Hold,
+        writing: &mut Writing,
+        private: bool,
+        description: &str,
+    ) -> Outcome<()> {
+        let mut tags: Vec<Tag> = Vec::new();
+        for _ in 0..=self.dice.below(3) {
+            let tag = Tag::parse(TAGS[self.dice.below(TAGS.len()).min(self.dice.below(TAGS.len()))])?;
+            if !tags.contains(&tag) {
+                tags.push(tag);
+            }
+        }
+        let created = RecordCreated {
+            title: Title::parse(&self.words.phrase(&mut self.dice, 3, 3))?,
+            visibility: if private { Visibility::Private } else { Visibility::Household },
+            category: Some(Category::parse(self.dice.pick(&CATEGORIES))?),
+            description: Some(Description::parse(description)?),
+            tags,
+            fields: Vec::new(),
+            external: None,
+        };
+        let owner = self.dice.pick(&writing.members);
+        writing.records.push(Known { id: RecordId::new(), version: 0, owner, private, deleted: false, note: None });
+        let at = writing.records.len() - 1;
+        self.append(tx, hold, writing, at, created.into()).await
     }
 
     async fn neighbours(&mut self) -> Outcome<()> {

@@ -1,6 +1,8 @@
 //! Statements with their values: written to a file for the bare server, or taped from the program and run again
 //! without it.
 
+use std::collections::HashMap;
+
 use lifeops::domain::instant::Instant;
 use lifeops::store::db::{Sql, Value};
 use serde::{Deserialize, Serialize};
@@ -95,4 +97,7 @@ pub struct Pages {
     pub member: Uuid,
     /// The program's own statement with the rows of the timeline, if it has one.
     pub timeline: Option<Taped>,
+    /// What the program asks for each address, where finding things is measured.
+    #[serde(default)]
+    pub taped: HashMap<String, Vec<Taped>>,
 }

@@ -88,6 +88,11 @@ impl Words {
         &self.words[self.sums.partition_point(|sum| *sum < at).min(self.words.len() - 1)]
     }
 
+    /// The word of a rank, from 0: the less frequent, the greater.
+    pub fn of_rank(&self, rank: usize) -> &str {
+        &self.words[rank.min(self.words.len() - 1)]
+    }
+
     /// Some words, the first with a capital.
     pub fn phrase(&self, dice: &mut Dice, least: usize, most: usize) -> String {
         let count = least + dice.below(most - least + 1);

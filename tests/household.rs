@@ -343,7 +343,7 @@ both_engines! {
         home.ben.submit(&form, &form.button_words()[0]).await.expect_words("Ana keeps Bicycle from now on");
         // Nobody gives anything to somebody who is leaving.
         let ask = home.ana.open(&format!("{kettle}/hand-over")).await;
-        assert!(ask.all("label").iter().all(|label| label.starts_with("Mila")), "{:?}", ask.all("label"));
+        assert!(ask.all("main label").iter().all(|label| label.starts_with("Mila")), "{:?}", ask.all("main label"));
         let form = ask.form_to(&format!("{kettle}/hand-over")).force("to", &ben.member.to_string());
         home.ana.press(&form, &form.button_words()[0]).await.expect(422);
         audit(app).await;

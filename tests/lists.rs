@@ -58,6 +58,25 @@ both_engines! {
             let page = home.ana.open(&format!("/records?{query}")).await;
             assert_eq!(titles(&page).join(", "), found, "{query}");
         }
+        // The search takes the same.
+        for (query, found) in [
+            ("files=yes", "Bike"),
+            ("q=garage&files=yes", "Bike"),
+            ("q=garage&from=2021&until=2021", "Car"),
+            ("q=garage&time=recorded&until=2002", ""),
+            ("q=garage+-tag:winter", "Bike, Diary"),
+            ("q=-category:car+garage", "Bike, Diary"),
+            ("q=tag:garage,winter", "Car"),
+            ("q=garage&tag=winter,nothing&any=yes", "Car"),
+            (&format!("q=garage&who={ben}"), "Car, Bike"),
+            ("q=car&deleted=yes", "Wreck"),
+            ("q=after:2021+before:2021", "Car"),
+        ] {
+            assert_eq!(titles(&home.ana.open(&format!("/search?{query}")).await).join(", "), found, "{query}");
+        }
+        home.ana.get("/search?q=garage&from=lunch").await.expect(422);
+        assert!(home.ana.get("/records?from=2020&until=2019").await.expect(422).says("The end lies before the beginning"));
+        assert!(home.ana.open("/search?q=after:lunch").await.says("that is no date"));
         assert_eq!(titles(&home.ana.open("/records?sort=happened&tag=garage").await)[1..], ["Car", "Diary"], "a file was added to the bicycle today");
         assert_eq!(titles(&home.ana.open(&format!("/records?who={ben}")).await), ["Car", "Bike"]);
         // Taken away one by one.
@@ -172,17 +191,18 @@ both_engines! {
         assert!(home.ana.press(&form.clone().fill("to", "gardn"), "Go on").await.expect(422).says("That is its name already"));
         assert!(home.ana.press(&form.clone().fill("to", ""), "Go on").await.expect(422).says("Enter a tag"));
         let confirm = home.ana.submit(&form.fill("to", "garden"), "Go on").await;
-        assert!(confirm.says("Merge #gardn into #garden?") && confirm.says("in 1 record"), "{}", confirm.text());
+        assert!(confirm.says("Merge #gardn into #Garden?") && confirm.says("in 1 record"), "{}", confirm.text());
         assert_eq!(count_events(&home.server.app.db).await, before, "nothing yet");
         let page = home.ana.submit(&confirm.form("Merge in 1 record"), "Merge in 1 record").await;
         assert!(page.says("What was #gardn is #Garden now, in 2 records"), "{}", page.text());
         assert_eq!(count_events(&home.server.app.db).await, before + 1, "one event a record");
         assert_eq!(titles(&home.ana.open("/records?tag=garden").await), ["Hose", "Mower"]);
         assert!(home.ben.open("/tags").await.says("#gardn 1 record"), "what he keeps private stays");
-        assert!(home.ana.open(&hose).await.says("#garden"));
+        assert!(home.ana.open(&hose).await.says("#Garden"));
         // Sent twice, it is done already.
         let page = home.ana.submit(&confirm.form("Merge in 1 record"), "Merge in 1 record").await;
         assert!(page.says("Renamed") && count_events(&home.server.app.db).await == before + 1);
+        home.ana.get("/tags/rename?label=garden&to=a,b").await.expect(422);
         // Another spelling of the same; and a category.
         let ask = home.ana.open("/tags/rename?label=garden&to=GARDEN").await;
         let page = home.ana.submit(&ask.form("Rename in 2 records"), "Rename in 2 records").await;

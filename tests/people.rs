@@ -51,7 +51,11 @@ fn room(route: &Route) -> Room {
         ("GET", "/household") => Room::Members,
         (_, path) if path.starts_with("/household/") => Room::Owners,
         (_, "/records/new" | "/notes") => Room::Writers,
-        ("GET", "/" | "/timeline" | "/records" | "/records/{record}") => Room::Members,
+        ("GET", "/" | "/timeline" | "/search" | "/records" | "/records/{record}") => Room::Members,
+        ("GET", "/tags" | "/categories") => Room::Members,
+        (_, path) if path.starts_with("/tags/") || path.starts_with("/categories/") => Room::Writers,
+        // Everybody's own.
+        (_, path) if path.starts_with("/views") => Room::Members,
         ("GET", path) if path.starts_with("/records/{record}/history") => Room::Members,
         ("GET", "/records/{record}/attachments" | "/records/{record}/attachments.zip") => Room::Members,
         ("GET", "/records/{record}/attachments/{attachment}") => Room::Members,

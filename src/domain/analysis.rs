@@ -250,8 +250,22 @@ pub fn words(text: &str) -> Vec<Word> {
             words.push(Word { folded, is_character, is_apart, start, end });
         }
     };
+    let mut left_out = 0;
     for (at, c) in text.char_indices() {
         let end = at + c.len_utf8();
+        if at < left_out {
+            continue;
+        }
+        // "Ana's" is Ana's word for "Ana".
+        if matches!(c, '\'' | '\u{2019}') && matches!(open, Some((Class::Letter, ..))) {
+            let mut after = text[end..].chars();
+            let is_s = after.next().is_some_and(|s| matches!(s, 's' | 'S'));
+            if is_s
+                && after.next().is_none_or(|next| !matches!(class(next), Class::Letter | Class::Digit | Class::Mark))
+            {
+                left_out = end + 1;
+            }
+        }
         match (class(c), &mut open) {
             (Class::Gap, _) => close(&mut open, &mut words),
             (Class::Mark, Some(word)) => word.2 = end,
@@ -402,6 +416,7 @@ mod tests {
         );
         assert_eq!(cut("€129.00 for 🐕\u{FE0F}👩\u{200D}🚒"), ["129", "00", "for", "🐕", "👩", "🚒"]);
         assert_eq!(cut("a\u{0}b|c %_"), ["a", "b", "c"]);
+        assert_eq!(cut("Ana's boiler’s l'eau 'so' it's"), ["ana", "boiler", "l", "eau", "so", "it"]);
         assert_eq!(cut("全自動 ガス"), ["全", "自", "動", "ガ", "ス"]);
     }
 

@@ -99,6 +99,12 @@ pub struct Query {
     pub tags: Vec<String>,
     /// `category:…`, as it was typed.
     pub categories: Vec<String>,
+    /// `-tag:…`.
+    pub without_tags: Vec<String>,
+    /// `-category:…`.
+    pub without_categories: Vec<String>,
+    /// `after:…` and `before:…` that name no date: they are looked for as words.
+    pub no_dates: Vec<String>,
     /// `after:…`: something happened from its beginning on.
     pub after: Option<Occurred>,
     /// `before:…`: something happened up to its end.
@@ -129,6 +135,9 @@ impl Query {
             if query.takes(piece, today) {
                 continue;
             }
+            if matches!(piece.key, Some("after:" | "before:")) && !piece.text.is_empty() && !piece.excluded {
+                query.no_dates.push(spell(piece));
+            }
             let mut found = analysis::words(piece.text);
             if let (Some(key), false) = (piece.key, found.is_empty()) {
                 found.splice(0..0, analysis::words(key));
@@ -152,23 +161,25 @@ impl Query {
     fn takes(&mut self, piece: &Piece<'_>, today: Date) -> bool {
         let text = piece.text.trim();
         let date = || Occurred::parse_any_date(text, today).ok();
-        match piece.key {
-            _ if piece.excluded || text.is_empty() => false,
-            Some("tag:") => {
-                let tag = text.trim_start_matches('#').to_owned();
-                if !self.tags.iter().any(|known| fold(known) == fold(&tag)) {
-                    self.tags.push(tag);
+        let add = |list: &mut Vec<String>, names: &mut dyn Iterator<Item = &str>| {
+            let before = list.len();
+            for name in names.map(str::trim).filter(|name| !name.is_empty()) {
+                if !list.iter().any(|known| fold(known) == fold(name)) {
+                    list.push(name.to_owned());
                 }
-                true
             }
-            Some("category:") => {
-                if !self.categories.iter().any(|known| fold(known) == fold(text)) {
-                    self.categories.push(text.to_owned());
-                }
-                true
-            }
-            Some("after:") => date().map(|date| self.after = Some(date)).is_some(),
-            Some("before:") => date().map(|date| self.before = Some(date)).is_some(),
+            list.len() > before || before > 0
+        };
+        // Commas part tags everywhere else, too.
+        let mut tags = text.split([',', ';']).map(|tag| tag.trim().trim_start_matches('#'));
+        match (piece.key, piece.excluded) {
+            _ if text.is_empty() => false,
+            (Some("tag:"), false) => add(&mut self.tags, &mut tags),
+            (Some("tag:"), true) => add(&mut self.without_tags, &mut tags),
+            (Some("category:"), false) => add(&mut self.categories, &mut std::iter::once(text)),
+            (Some("category:"), true) => add(&mut self.without_categories, &mut std::iter::once(text)),
+            (Some("after:"), false) => date().map(|date| self.after = Some(date)).is_some(),
+            (Some("before:"), false) => date().map(|date| self.before = Some(date)).is_some(),
             _ => false,
         }
     }
@@ -179,6 +190,8 @@ impl Query {
             && self.without.is_empty()
             && self.tags.is_empty()
             && self.categories.is_empty()
+            && self.without_tags.is_empty()
+            && self.without_categories.is_empty()
             && self.after.is_none()
             && self.before.is_none()
     }

@@ -1,12 +1,15 @@
 //! The texts of a record and its notes in which the search looks, and the terms under which a record is found.
 
+use std::collections::BTreeSet;
+
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::analysis::STEM;
+use super::analysis::{STEM, terms};
 use super::event::Payload;
 use super::money::{Amount, Reading};
 use super::record::Record;
+use super::text::fold;
 
 /// Where in a record a text stands.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -97,6 +100,25 @@ pub fn term(kind: Kind, mark: &str, word: &str) -> String {
         (Kind::Category, _) => format!("c{mark}{}", letters(&Sha256::digest(word.as_bytes()), 13)),
         (Kind::Present, _) => format!("z{mark}"),
     }
+}
+
+/// The terms under which a record is found, in the scope of those who see it, or saw it before it was deleted: of the words
+/// of its title, of all its words, and of the words of its notes.
+pub fn found_by<'a>(
+    state: &Record,
+    scope: Uuid,
+    title_words: &str,
+    words: &str,
+    notes: impl Iterator<Item = &'a str>,
+) -> BTreeSet<String> {
+    let mark = mark(scope, state.deleted.is_some());
+    let mut found_by = BTreeSet::from([term(Kind::Present, &mark, "")]);
+    found_by.extend(terms(title_words).iter().map(|word| term(Kind::Title, &mark, word)));
+    found_by.extend(terms(words).iter().map(|word| term(Kind::Anything, &mark, word)));
+    found_by.extend(notes.map(|word| term(Kind::Anything, &mark, word)));
+    found_by.extend(state.tags.iter().map(|tag| term(Kind::Tag, &mark, &tag.folded())));
+    found_by.extend(state.category().map(|category| term(Kind::Category, &mark, &fold(category))));
+    found_by
 }
 
 fn letters(bytes: &[u8], count: usize) -> String {

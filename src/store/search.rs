@@ -247,10 +247,14 @@ impl<'a> Asking<'a> {
 
     /// Whether records have to be read to know which match.
     fn reads(&self) -> bool {
-        let query = self.query;
+        let (query, filter) = (self.query, self.filter);
         query.with.iter().chain(&query.without).any(Clause::wants_order)
             || query.after.is_some()
             || query.before.is_some()
+            || filter.from.is_some()
+            || filter.until.is_some()
+            || filter.by.is_some()
+            || filter.files
     }
 
     /// A word in either scope.
@@ -308,6 +312,10 @@ impl<'a> Asking<'a> {
             .filter(|clause| !clause.wants_order())
             .map(|clause| self.clause(Kind::Anything, clause))
             .collect();
+        less.extend(query.without_tags.iter().map(|tag| Terms::Any(self.word(Kind::Tag, &fold(tag), false))));
+        less.extend(
+            query.without_categories.iter().map(|name| Terms::Any(self.word(Kind::Category, &fold(name), false))),
+        );
         let in_order = query.with.iter().any(Clause::wants_order);
         if part == Some(Part::Rest) && !query.with.is_empty() && !in_order {
             less.push(Terms::All(query.with.iter().map(|clause| self.clause(Kind::Title, clause)).collect()));

@@ -35,12 +35,18 @@ pub fn read(asked: &RawForm, today: Date, errors: &mut Errors) -> Filter {
             }
         }
     }
+    let (from, until) = (date("from", errors), date("until", errors));
+    if let (Some(from), Some(until)) = (from, until)
+        && from.from_key() > until.until_key()
+    {
+        errors.add("until", "The end lies before the beginning. Enter a later one");
+    }
     Filter {
         category: Some(word("category")).filter(|category| Category::parse(category).is_ok()),
         any_tag: word("any") == "yes" && tags.len() > 1,
         tags,
-        from: date("from", errors),
-        until: date("until", errors),
+        from,
+        until,
         time: if word("time") == "recorded" { Time::Recorded } else { Time::Happened },
         by: word("who").parse().ok().map(MemberId),
         files: word("files") == "yes",
@@ -231,7 +237,8 @@ impl FilterForm {
             keep: keep(&address(action, filter, &[])),
             hidden: Vec::new(),
             kinds: Vec::new(),
-            compact: false,
+            // Radio buttons as long as they are seen at a glance.
+            compact: known.categories.len() > 12,
             categories: categories(known, filter.category.as_deref()),
             any_category: filter.category.is_none(),
             tags: filter.tags.join(", "),

@@ -68,6 +68,9 @@ impl Noun {
 
     fn parse(self, typed: &str) -> Result<NewName, Refusal> {
         match self {
+            Self::Tag if typed.contains([',', ';']) => {
+                Err(Refusal::new("A tag has no comma and no semicolon: they stand between tags. Leave them out."))
+            }
             Self::Tag => Tag::parse(typed.trim().trim_start_matches('#')).map(NewName::Tag),
             Self::Category => Category::parse(typed).map(NewName::Category),
         }
@@ -159,11 +162,18 @@ async fn ask(State(app): State<App>, Me(me): Me, Asked(asked): Asked, noun: Noun
     let Some(to) = to.filter(|_| errors.is_empty()) else {
         return Ok(form(&me, &known, noun, label, &asked.text("to"), errors));
     };
+    let to = as_known(&known, noun, label, to);
     Ok(page(&confirm(&me, &known, noun, label, to.as_str())))
 }
 
 fn find<'a>(known: &'a Suggestions, noun: Noun, name: &str) -> Option<&'a Label> {
     noun.of(known).iter().find(|label| label.key == fold(name))
+}
+
+/// A new name that another label has already is spelt as that one.
+fn as_known(known: &Suggestions, noun: Noun, label: &Label, to: NewName) -> NewName {
+    let other = find(known, noun, to.as_str()).filter(|other| other.key != label.key);
+    other.and_then(|other| noun.parse(&other.label).ok()).unwrap_or(to)
 }
 
 fn records_in_words(count: i64) -> String {
@@ -239,6 +249,7 @@ async fn rename(State(app): State<App>, Me(me): Me, asked: RawForm, noun: Noun) 
         return Ok(see_other(&with_query(noun.path(), &[("renamed", &from), ("to", &typed)])));
     };
     let Some(to) = to else { return Ok(form(&me, &known, noun, label, &typed, errors)) };
+    let to = as_known(&known, noun, label, to);
     let name = to.as_str().to_owned();
     if label.records <= AT_ONCE {
         commands::rename(&app, &me.actor, &from, to).await?;
@@ -289,8 +300,8 @@ struct LabelView {
     count: String,
     href: String,
     rename: Option<String>,
-    icon: &'static str,
-    tint: &'static str,
+    /// A category's icon and tint.
+    look: Option<(&'static str, &'static str)>,
 }
 
 impl LabelView {
@@ -301,8 +312,7 @@ impl LabelView {
             count: records_in_words(label.records),
             href: noun.records(&label.label),
             rename: may_write.then(|| with_query(&format!("{}/rename", noun.path()), &[("label", &label.label)])),
-            icon: look.icon,
-            tint: look.tint,
+            look: (noun == Noun::Category).then_some((look.icon, look.tint)),
         }
     }
 }

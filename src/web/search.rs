@@ -74,6 +74,7 @@ pub async fn show(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
             asked: found.is_some(),
             further_on: cursor != Cursor::First,
             cut: query.cut,
+            no_dates: query.no_dates.join(", "),
             hidden: filters::pairs(&filter),
             filter: FilterForm {
                 is_set: found.is_some(),
@@ -167,7 +168,10 @@ impl Shown<'_> {
             let rest: Vec<&str> = Some(words).filter(|words| !words.is_empty()).into_iter().chain(kept).collect();
             Chip {
                 href: filters::address(PATH, self.filter, &[("q", &rest.join(" "))]),
-                words: filter.replace('"', "").replacen(':', " ", 1),
+                words: match filter.strip_prefix('-') {
+                    Some(filter) => format!("not {}", filter.replace('"', "").replacen(':', " ", 1)),
+                    None => filter.replace('"', "").replacen(':', " ", 1),
+                },
             }
         };
         typed.iter().enumerate().map(chip).collect()
@@ -226,11 +230,16 @@ impl Marker<'_> {
     }
 }
 
+/// Whether a sentence may end here.
+fn ends(text: &str, at: usize) -> bool {
+    text[at..].starts_with(['·', '。']) || (text[at..].starts_with(['.', '!', '?']) && text[at + 1..].starts_with(' '))
+}
+
 /// Where to begin to read in front of a word: at its sentence, or some words before.
 fn begin(text: &str, at: usize) -> usize {
     let far = text.floor_char_boundary(at.saturating_sub(AROUND.0));
     let before = &text[far..at];
-    let sentence = before.rfind(['·', '.', '!', '?', '。']).map(|stop| far + stop);
+    let sentence = before.char_indices().rev().map(|(stop, _)| far + stop).find(|stop| ends(text, *stop));
     let from = match sentence {
         Some(stop) => stop + text[stop..].chars().next().map_or(0, char::len_utf8),
         None if far == 0 => 0,
@@ -372,6 +381,7 @@ struct SearchTemplate {
     asked: bool,
     further_on: bool,
     cut: bool,
+    no_dates: String,
     count_words: String,
     chips: Vec<Chip>,
     rows: Vec<HitView>,

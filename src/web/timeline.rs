@@ -73,7 +73,7 @@ pub async fn show(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
             lead: lead(&cursor, at),
             empty: (months.is_empty() && narrow.is_nothing() && matches!(cursor, Cursor::Newest(_)))
                 .then_some(who.may_write),
-            frame: Frame::member(title(&cursor, at), Tab::Timeline, who)
+            frame: Frame::member(with_filters(title(&cursor, at), &chips), Tab::Timeline, who)
                 .wrong(!errors.is_empty())
                 .status(status(&found, at, order, &zone)),
             strip: strip(&years, current),
@@ -174,6 +174,10 @@ fn title(cursor: &Cursor, at: Option<Occurred>) -> String {
         (None, Cursor::Before(_)) => format!("Timeline{by}, earlier"),
         (None, Cursor::After(_)) => format!("Timeline{by}, later"),
     }
+}
+
+fn with_filters(title: String, chips: &[Chip]) -> String {
+    if chips.is_empty() { title } else { format!("{title}: {}", filters::words(chips)) }
 }
 
 fn lead(cursor: &Cursor, at: Option<Occurred>) -> String {

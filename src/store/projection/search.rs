@@ -1,6 +1,6 @@
 //! What the search looks in: the words of records and of their notes, and the terms under which records are found.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use uuid::Uuid;
@@ -9,8 +9,7 @@ use crate::domain::analysis::{self, Language, terms};
 use crate::domain::event::{Event, Fact, Payload};
 use crate::domain::fold::{happenings, marks};
 use crate::domain::ids::{HouseholdId, RecordId};
-use crate::domain::searchable::{Kind, mark, record_texts, term, texts_of};
-use crate::domain::text::fold;
+use crate::domain::searchable::{found_by, record_texts, texts_of};
 use crate::error::Result;
 use crate::store::db::{Engine, Tx, rows_of, sql};
 
@@ -217,7 +216,10 @@ pub(super) async fn write(
     scope: Option<Uuid>,
     entry: &Entry,
 ) -> Result<()> {
-    let found_by = scope.map_or_else(String::new, |scope| found_by(view, scope, entry));
+    let found_by = scope.map_or_else(String::new, |scope| {
+        let notes = entry.notes.0.keys().map(String::as_str);
+        found_by(&view.state, scope, &entry.title_words, &entry.words, notes).into_iter().collect::<Vec<_>>().join(" ")
+    });
     match tx.engine() {
         Engine::Sqlite => {
             sql("
@@ -267,19 +269,6 @@ pub(super) async fn write(
         }
     }
     Ok(())
-}
-
-/// The terms of a record in the scope of those who see it, or saw it before it was deleted.
-fn found_by(view: &View, scope: Uuid, entry: &Entry) -> String {
-    let state = &view.state;
-    let mark = mark(scope, state.deleted.is_some());
-    let mut found_by = BTreeSet::from([term(Kind::Present, &mark, "")]);
-    found_by.extend(terms(&entry.title_words).iter().map(|word| term(Kind::Title, &mark, word)));
-    found_by.extend(terms(&entry.words).iter().map(|word| term(Kind::Anything, &mark, word)));
-    found_by.extend(entry.notes.0.keys().map(|word| term(Kind::Anything, &mark, word)));
-    found_by.extend(state.tags.iter().map(|tag| term(Kind::Tag, &mark, &tag.folded())));
-    found_by.extend(state.category().map(|category| term(Kind::Category, &mark, &fold(category))));
-    found_by.into_iter().collect::<Vec<_>>().join(" ")
 }
 
 /// Empties what the search looks in, for a rebuild.
