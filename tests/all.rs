@@ -26,6 +26,7 @@ mod journey;
 mod kill;
 mod ledger;
 mod lists;
+mod lists_walked;
 mod matrix;
 mod nasty;
 mod news;

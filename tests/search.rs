@@ -323,4 +323,39 @@ both_engines! {
             assert!(home.ana.get(broken).await.status < 500, "{broken}");
         }
     }
+
+    async fn every_search_goes_by_an_index(engine: Engine) {
+        let home = Home::start(engine).await;
+        let (app, ana) = (home.server.app.clone(), crate::files_limits::ana_of(&home).await);
+        for n in 0..40 {
+            let record = begin(&app, &ana, &format!("Valve {n}"), "beside the water tank", &["pipes"]).await;
+            let note = lifeops::commands::notes::NewNote {
+                text: lifeops::domain::text::NoteText::parse("A new washer").unwrap(),
+                occurred: Occurred::parse_iso("2021").unwrap(),
+                amount: None,
+                reading: None,
+            };
+            lifeops::commands::notes::add(&app, &ana, SubmissionKey::new(), record, note).await.unwrap();
+        }
+        crate::ledger::settle(&app.db).await;
+        for query in [
+            "q=valve", "q=valve+washer", "q=%22water+tank%22", "q=was", "q=-nothing", "q=valve+-washer", "q=tag:pipes",
+            "q=valve&tag=pipes&category=none", "q=valve&from=2021&files=yes", "q=washer&before=r~30", "q=washer&after=t~3", "deleted=yes",
+        ] {
+            let meter = app.db.meter();
+            meter.record(true);
+            home.ana.open(&format!("/search?{query}")).await;
+            let tape = meter.record(false);
+            let searches: Vec<_> = tape.into_iter().filter(|statement| statement.text().contains("search_")).collect();
+            assert!(!searches.is_empty());
+            for statement in searches {
+                let plan = crate::ledger::plan_when_large(&app.db, statement.clone()).await;
+                crate::ledger::expect_no_walk(statement.text(), &plan);
+                if statement.text().contains("search_index") || statement.text().contains("@@") {
+                    let index = ["search_index VIRTUAL TABLE INDEX", "search_record_terms", "search_record_position", "search_record_pkey"];
+                    assert!(index.iter().any(|index| plan.contains(index)), "{query}:\n{plan}");
+                }
+            }
+        }
+    }
 }

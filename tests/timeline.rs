@@ -397,7 +397,7 @@ both_engines! {
             let index = if cursor.order() == Order::Happened { "timeline_entry_occurred" } else { "timeline_entry_recorded" };
             let tape = meter.record(false);
             let happened = cursor.order() == Order::Happened;
-            assert_eq!(tape.len(), if happened { 2 } else { 1 }, "a page, and how much each year has");
+            assert_eq!(tape.len(), if happened { 4 } else { 3 }, "a page, who is who, what the filter suggests, and how much each year has");
             for (at, statement) in tape.into_iter().enumerate() {
                 let plan = crate::ledger::plan_when_large(&app.db, statement.clone()).await;
                 if at == 0 {

@@ -15,7 +15,7 @@ use crate::domain::when::Occurred;
 use crate::error::Result;
 
 use super::db::{Db, Row, Sql};
-use super::people::LAST_BY;
+use super::people::{self, LAST_BY, People};
 use super::projection::labels;
 use super::search::{Binds, happened};
 use super::views::{self, LISTED, Listed, Suggestions, VISIBLE};
@@ -139,6 +139,8 @@ pub struct ListPage {
     pub count: Option<i64>,
     /// What the filter suggests.
     pub known: Suggestions,
+    /// Everybody in the household.
+    pub people: People,
 }
 
 /// A label that records are to have.
@@ -245,7 +247,7 @@ pub async fn list(db: &Db, actor: &Actor, filter: &Filter, entered: Entered, cur
         _ => Some(views::suggestions(db, actor).await?),
     };
     let walk = Walk::of(actor, filter, entered, driver(&wanted, filter, known.as_ref()), cursor);
-    let mut asked = vec![walk.page(LISTED, PAGE + 1)];
+    let mut asked = vec![walk.page(LISTED, PAGE + 1), people::statement(actor)];
     let counting = *cursor == Cursor::Newest && !walk.reads() && walk.count_known(known.as_ref()).is_none();
     asked.extend(counting.then(|| walk.count()));
     if known.is_none() {
@@ -253,6 +255,7 @@ pub async fn list(db: &Db, actor: &Actor, filter: &Filter, entered: Entered, cur
     }
     let mut answers = db.one_by_one(asked).await?.into_iter();
     let found = answers.next().unwrap_or_default();
+    let people = people::read(&answers.next().unwrap_or_default())?;
     let counted = if counting { answers.next() } else { None };
     let known = match known {
         Some(known) => known,
@@ -294,6 +297,7 @@ pub async fn list(db: &Db, actor: &Actor, filter: &Filter, entered: Entered, cur
         stopped,
         count: count.map(|count| count.min(COUNTED + 1)),
         known,
+        people,
     })
 }
 

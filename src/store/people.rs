@@ -13,7 +13,7 @@ use crate::domain::instant::Instant;
 use crate::domain::person::Called;
 use crate::error::Result;
 
-use super::db::{DbError, On, Row, Tx, bad, rows_of, sql};
+use super::db::{DbError, On, Row, Sql, Tx, bad, rows_of, sql};
 
 macro_rules! actor_at {
     ($position:literal) => {
@@ -197,8 +197,17 @@ fn parts(line: &str) -> Option<(MemberId, Place, Role, i64, String)> {
 /// # Errors
 /// If the database refuses.
 pub async fn of_household<'a>(on: impl Into<On<'a>>, actor: &Actor) -> Result<People> {
-    let row = sql(format!("select {PEOPLE}")).bind(actor.household).one(on).await?;
-    Ok(People::read(&row)?)
+    Ok(People::read(&statement(actor).one(on).await?)?)
+}
+
+/// What [`of_household`] asks, to be asked with others.
+pub(super) fn statement(actor: &Actor) -> Sql {
+    sql(format!("select {PEOPLE}")).bind(actor.household)
+}
+
+/// What [`statement`] found.
+pub(super) fn read(rows: &[Row]) -> Result<People> {
+    Ok(rows.first().map(People::read).transpose()?.unwrap_or_default())
 }
 
 /// Whether somebody belongs to the same household, may sign in and is not leaving.

@@ -22,8 +22,8 @@ use crate::error::{Error, Result};
 use super::db::{Db, Engine, Row, Sql, Value, bad, sql};
 use super::filter::{Entered, Filter};
 use super::history::Place;
-use super::people::LAST_BY;
-use super::views::{LISTED, Listed, VISIBLE};
+use super::people::{self, LAST_BY, People};
+use super::views::{self, LISTED, Listed, Suggestions, VISIBLE};
 
 /// How many records a page shows.
 pub const PAGE: usize = 20;
@@ -101,6 +101,10 @@ pub struct Found {
     pub stopped: bool,
     /// How many match: beyond [`COUNTED`] it is [`COUNTED`] + 1; none if that is not known.
     pub count: Option<i64>,
+    /// What the filter suggests.
+    pub known: Suggestions,
+    /// Everybody in the household.
+    pub people: People,
 }
 
 /// What the search of a member looks for.
@@ -140,7 +144,10 @@ pub async fn search(db: &Db, actor: &Actor, wanted: &Wanted<'_>, cursor: Cursor)
     if counts {
         asked.push(asking.count());
     }
-    let answers = db.one_by_one(asked).await?;
+    asked.extend([views::suggestions_statement(actor), people::statement(actor)]);
+    let mut answers = db.one_by_one(asked).await?;
+    let people = people::read(&answers.pop().unwrap_or_default())?;
+    let known = views::read_suggestions(&answers.pop().unwrap_or_default())?;
     let mut found: Vec<(Part, &Row)> = Vec::new();
     let mut stopped = None;
     for (part, rows) in parts.iter().zip(&answers) {
@@ -182,6 +189,8 @@ pub async fn search(db: &Db, actor: &Actor, wanted: &Wanted<'_>, cursor: Cursor)
         older: older.map(|(part, position)| Cursor::Before(part, position)),
         stopped: stop.is_some(),
         count,
+        known,
+        people,
     })
 }
 

@@ -14,8 +14,9 @@ use crate::error::{Error, Result};
 
 use super::db::{Db, Row, Sql, Value, sql};
 use super::filter::{Entered, Filter, READ, Time};
-use super::people::{self, ACTOR, ACTOR_ZONE};
+use super::people::{self, ACTOR, ACTOR_ZONE, People};
 use super::search::{Binds, in_range};
+use super::views::{self, Suggestions};
 use super::{changes, history};
 
 /// How many happenings a page of the timeline has.
@@ -168,6 +169,10 @@ pub struct TimelinePage {
     pub next: Option<Happening>,
     /// Whether the page ends, towards where it was walking, because enough was read.
     pub stopped: bool,
+    /// What the filter suggests.
+    pub known: Suggestions,
+    /// Everybody in the household.
+    pub people: People,
     /// How much happened in each year, the oldest first; nothing in the order in which things were entered.
     pub years: Vec<Year>,
 }
@@ -179,12 +184,18 @@ pub struct TimelinePage {
 pub async fn timeline(db: &Db, actor: &Actor, cursor: &Cursor, narrow: &Narrow) -> Result<TimelinePage> {
     let order = cursor.order();
     let forward = !matches!(cursor, Cursor::After(_));
-    let mut asked = vec![page_statement(actor, cursor, narrow, PAGE + 1)];
+    let mut asked = vec![
+        page_statement(actor, cursor, narrow, PAGE + 1),
+        people::statement(actor),
+        views::suggestions_statement(actor),
+    ];
     if order == Order::Happened {
         asked.push(years_statement(actor));
     }
     let mut answers = db.one_by_one(asked).await?.into_iter();
     let mut happenings = told(&answers.next().unwrap_or_default())?;
+    let people = people::read(&answers.next().unwrap_or_default())?;
+    let known = views::read_suggestions(&answers.next().unwrap_or_default())?;
     let years = read_years(&answers.next().unwrap_or_default())?;
     let mut stop = None;
     if !narrow.is_nothing() && happenings.len() <= PAGE {
@@ -211,7 +222,16 @@ pub async fn timeline(db: &Db, actor: &Actor, cursor: &Cursor, narrow: &Narrow) 
         (Some(stop), false) => (Some(Cursor::After(stop)), last),
         (None, _) => (first, last),
     };
-    Ok(TimelinePage { happenings, newer: first, older: last, next: beyond.filter(|_| forward), stopped, years })
+    Ok(TimelinePage {
+        happenings,
+        newer: first,
+        older: last,
+        next: beyond.filter(|_| forward),
+        stopped,
+        known,
+        people,
+        years,
+    })
 }
 
 /// Whether a place is not beyond another one, the way a page goes.

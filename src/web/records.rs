@@ -12,7 +12,6 @@ use crate::domain::ids::RecordId;
 use crate::domain::text::fold;
 use crate::domain::when::Occurred;
 use crate::store::filter::{self, COUNTED, Cursor, Filter, ListPage, Sort};
-use crate::store::people;
 use crate::store::views::{Listed, RecordView, Suggestions};
 
 use super::error::HtmlError;
@@ -33,10 +32,9 @@ pub async fn list(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
     let mut errors = Errors::none();
     let filter = filters::read(&asked, now.date(), &mut errors);
     let entered = filters::entered(&filter, &moments::zone(&me.actor));
-    let people = people::of_household(&app.db, &me.actor).await?;
     let cursor = cursor(&asked, &filter);
     let found = filter::list(&app.db, &me.actor, &filter, entered, &cursor).await?;
-    let chips = filters::chips(PATH, &filter, &people, &[]);
+    let chips = filters::chips(PATH, &filter, &found.people, &[]);
     let who = Who::of(&me);
     let count_words = count_words(&found, &filter);
     let all_here = found.newer.is_none() && found.older.is_none();
@@ -67,7 +65,7 @@ pub async fn list(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
             order: filters::sort_words(filter.sort),
             further: further.map(|cursor| address(&filter, cursor)),
             stopped: found.stopped,
-            filter: FilterForm::of(PATH, &filter, &asked, &found.known, &people),
+            filter: FilterForm::of(PATH, &filter, &asked, &found.known, &found.people),
             count_words,
             chips,
             errors,

@@ -45,8 +45,10 @@ pub async fn show(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
             Some(search::search(&app.db, &me.actor, &wanted, cursor).await?)
         }
     };
-    let people = people::of_household(&app.db, &me.actor).await?;
-    let known = views::suggestions(&app.db, &me.actor).await?;
+    let (people, known) = match &found {
+        Some(found) => (found.people.clone(), found.known.clone()),
+        None => (people::of_household(&app.db, &me.actor).await?, views::suggestions(&app.db, &me.actor).await?),
+    };
     let (words, typed_filters) = query::split(&typed, now.date());
     let shown = Shown { typed: &typed, filter: &filter };
     let marker = Marker { query: &query, language: app.db.language() };

@@ -13,8 +13,8 @@ use crate::domain::summary::Summary;
 use crate::domain::when::{Occurred, Precision, month_name};
 use crate::error::Result;
 use crate::store::filter::{Filter, Sort};
+use crate::store::history;
 use crate::store::timeline::{self, Cursor, Happening, Narrow, Order, Place, TimelinePage, Year};
-use crate::store::{history, people, views};
 
 use super::error::HtmlError;
 use super::filters::{self, Chip, FilterForm};
@@ -44,8 +44,7 @@ pub async fn show(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
     let at = wanted(&asked, today, &mut errors);
     let cursor = at.map_or_else(|| cursor(&asked, order), |at| Cursor::Before(end_of(at, order, &zone)));
     let mut found = timeline::timeline(&app.db, &me.actor, &cursor, &narrow).await?;
-    let people = people::of_household(&app.db, &me.actor).await?;
-    let known = views::suggestions(&app.db, &me.actor).await?;
+    let (people, known) = (std::mem::take(&mut found.people), std::mem::take(&mut found.known));
     if let (Some(at), Some(_)) = (at, &found.newer) {
         let end = end_of(at, order, &zone);
         let after = timeline::anything_after(&app.db, &me.actor, &end).await?;
