@@ -248,7 +248,7 @@ pub async fn list(db: &Db, actor: &Actor, filter: &Filter, entered: Entered, cur
     };
     let walk = Walk::of(actor, filter, entered, driver(&wanted, filter, known.as_ref()), cursor);
     let mut asked = vec![walk.page(LISTED, PAGE + 1), people::statement(actor)];
-    let counting = *cursor == Cursor::Newest && !walk.reads() && walk.count_known(known.as_ref()).is_none();
+    let counting = *cursor == Cursor::Newest && !walk.reads() && !walk.is_counted();
     asked.extend(counting.then(|| walk.count()));
     if known.is_none() {
         asked.push(views::suggestions_statement(actor));
@@ -516,6 +516,17 @@ impl<'a> Walk<'a> {
             };
         }
         Ok(first)
+    }
+
+    /// Whether it is kept how many there are.
+    fn is_counted(&self) -> bool {
+        let filter = self.filter;
+        match &filter.labels()[..] {
+            _ if filter.has_range() || !filter.any_of().is_empty() => false,
+            [] => true,
+            [one] => !filter.deleted && one.kind != labels::BY,
+            _ => false,
+        }
     }
 
     /// How many there are, if that is kept.

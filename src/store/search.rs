@@ -437,16 +437,26 @@ impl<'a> Asking<'a> {
         ))
     }
 
-    /// How many match, as far as matches are counted.
+    /// How many match, as far as matches are counted. The terms alone are asked: to look a thousand records up would cost
+    /// more than the page.
     fn count(&self) -> Sql {
         let mut asked = Binds::of(self.actor, self.deleted);
-        let candidates = self.candidates(None, None, false, COUNTED + 1, &mut asked);
-        asked.into_sql(format!(
-            "select count(*) as records
-             from ({candidates}) as p
-             cross join record_view as v
-             where v.household_id = $1 and v.id = p.record_id and v.deleted = $3 and {VISIBLE}"
-        ))
+        let terms = self.terms(None);
+        let most = COUNTED + 1;
+        let matches = match self.engine {
+            Engine::Sqlite => {
+                format!("select 1 as one from search_index where search_index match {} limit {most}", asked.add(terms))
+            }
+            Engine::Postgres => format!(
+                "select 1 as one from search_record as s
+                 where s.household_id = $1 and s.terms @@ cast('{}' as tsquery)
+                 order by s.position desc
+                 limit {most}",
+                terms.replace('\'', "''")
+            ),
+        };
+        asked
+            .into_sql(format!("select count(*) as records from ({matches}) as p where $1 = $1 and $2 = $2 and $3 = $3"))
     }
 
     /// The position of the last record that was read, if there were more than that.
