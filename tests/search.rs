@@ -302,7 +302,7 @@ both_engines! {
             "after:", "before:2020", "before:9999999", "%", "_", "\\", "\0", "\u{FFFD}", "\u{202E}", "<->", "!", "&", "|", "heater", "wat",
             "water", "z-1", "🐕", "洗濯", "\u{301}", "a\u{0}b", "search_index", "rowid", "terms:", "$1", "?1", ";", "/*", "*/", "~", "|| '",
         ];
-        for round in 0..1000 {
+        for round in 0..2000 {
             let mut query = String::new();
             for _ in 0..=dice.below(8) {
                 query.push_str(pieces[dice.below(pieces.len() as u64) as usize]);

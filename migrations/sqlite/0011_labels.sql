@@ -28,6 +28,6 @@ drop index record_view_activity;
 drop index record_view_category;
 drop index record_view_own_category;
 
--- How many files a record has, and when something happened in it last, as it is ordered by.
-alter table record_view add column files integer not null default 0;
+-- Whether a record has files, and when something happened in it last, as it is ordered by.
+alter table record_view add column has_files integer not null default 0;
 alter table record_view add column happened text not null default '';

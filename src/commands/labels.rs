@@ -76,15 +76,7 @@ async fn chunk(app: &App, actor: &Actor, batch: BatchId, from: &str, to: &NewNam
     let count = carriers.len();
     for record in carriers {
         let view = views::record(&mut tx, actor, record).await?;
-        let mut updated = RecordUpdated {
-            set: Set::default(),
-            clear: Vec::new(),
-            fields_set: Vec::new(),
-            fields_cleared: Vec::new(),
-            tags_added: Vec::new(),
-            tags_removed: Vec::new(),
-            corrects: None,
-        };
+        let mut updated = RecordUpdated::nothing();
         match to {
             NewName::Tag(tag) => {
                 updated.tags_removed = view.state.tags.iter().filter(|known| known.folded() == from).cloned().collect();

@@ -65,7 +65,7 @@ pub const TABLES: &[Table] = &[
             ("created_at", Instant),
             ("changed_at", Instant),
             ("last_by", Kind::Uuid),
-            ("files", Int),
+            ("has_files", Bool),
             ("happened", Text),
         ],
     },

@@ -167,11 +167,13 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 pub struct Sql {
     text: Cow<'static, str>,
     values: Vec<Value>,
+    /// Its text comes once: what was prepared for it is not kept.
+    once: bool,
 }
 
 /// Begins a statement from its text.
 pub fn sql(text: impl Into<Cow<'static, str>>) -> Sql {
-    Sql { text: text.into(), values: Vec::new() }
+    Sql { text: text.into(), values: Vec::new(), once: false }
 }
 
 impl Sql {
@@ -184,6 +186,12 @@ impl Sql {
     /// Binds a list of values.
     pub fn bind_all<V: Into<Value>>(mut self, values: impl IntoIterator<Item = V>) -> Self {
         self.values.extend(values.into_iter().map(Into::into));
+        self
+    }
+
+    /// Says that its text is this caller's alone, with values in it: what is prepared for it is not kept.
+    pub fn once(mut self) -> Self {
+        self.once = true;
         self
     }
 

@@ -9,6 +9,7 @@ pub mod attempts; // throttling
 pub mod blobs; // contents, uploads, thumbnails
 mod changes; // what an event changed, in its entry
 pub mod compare; // projections of two databases, row by row
+mod conditions; // what statements that are put together share
 pub mod copying; // primary data beside the events, as it is
 pub mod db; // the only match on the engine
 pub mod devices; // browsers that accounts were signed in with

@@ -60,15 +60,15 @@ pub struct View {
     pub created_at: Instant,
     /// When its latest event was entered.
     pub changed_at: Instant,
-    /// How many files it has.
-    pub files: i64,
+    /// Whether it has files.
+    pub has_files: bool,
     /// When something happened in it last, as lists are ordered by it.
     pub happened: String,
 }
 
 impl View {
     /// The columns that [`View::read`] takes.
-    pub const COLUMNS: &str = "id, state, position, summary, created_at, changed_at, files, happened";
+    pub const COLUMNS: &str = "id, state, position, summary, created_at, changed_at, has_files, happened";
 
     /// A view from its row.
     ///
@@ -82,7 +82,7 @@ impl View {
             summary: row.json("summary")?,
             created_at: row.instant("created_at")?,
             changed_at: row.instant("changed_at")?,
-            files: row.int("files")?,
+            has_files: row.bool("has_files")?,
             happened: row.text("happened")?,
         })
     }
@@ -152,7 +152,7 @@ impl Projector {
             summary,
             created_at: before.as_ref().map_or(event.recorded, |view| view.created_at),
             changed_at: event.recorded,
-            files: 0,
+            has_files: false,
             happened: String::new(),
         };
         let scopes = (before.as_ref().and_then(|view| scope(event.household, view)), scope(event.household, &view));
@@ -161,7 +161,7 @@ impl Projector {
         }
         let happening = timeline::enter(tx, event, &fact, &changes, scopes.1).await?;
         attachments::apply(tx, event, &fact).await?;
-        view.files = labels::files(tx, event, &fact, before.as_ref()).await?;
+        view.has_files = labels::has_files(tx, event, &fact, before.as_ref()).await?;
         let again = stream.is_some() || matches!(fact.payload, Payload::NoteCorrected(_));
         view.happened = labels::happened(tx, event, before.as_ref(), happening, again).await?;
         write_view(tx, event.household, &view, event.actor, before.is_none()).await?;

@@ -12,10 +12,10 @@ use crate::domain::record::FieldChange;
 use crate::domain::when::{Occurred, Precision};
 use crate::error::{Error, Result};
 
+use super::conditions::{Binds, in_range};
 use super::db::{Db, Row, Sql, Value, sql};
 use super::filter::{Entered, Filter, READ, Time};
 use super::people::{self, ACTOR, ACTOR_ZONE, People};
-use super::search::{Binds, in_range};
 use super::views::{self, Suggestions};
 use super::{changes, history};
 

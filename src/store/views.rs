@@ -36,8 +36,8 @@ pub struct RecordView {
     pub changed_at: Instant,
     /// The latest event in words.
     pub summary: Summary,
-    /// How many files it has.
-    pub files: i64,
+    /// Whether it has files.
+    has_files: bool,
     /// When something happened in it last, as lists are ordered by it.
     happened: String,
     /// What the member who keeps it is called.
@@ -67,7 +67,7 @@ impl RecordView {
             created_at: view.created_at,
             changed_at: view.changed_at,
             summary: view.summary,
-            files: view.files,
+            has_files: view.has_files,
             happened: view.happened,
             owner_name: row.opt_text("owner_name")?.unwrap_or_default(),
             deleted_by_name: String::new(),
@@ -86,7 +86,7 @@ impl RecordView {
             summary: self.summary,
             created_at: self.created_at,
             changed_at: self.changed_at,
-            files: self.files,
+            has_files: self.has_files,
             happened: self.happened,
         }
     }
@@ -104,7 +104,7 @@ pub async fn record<'a>(on: impl Into<On<'a>>, actor: &Actor, id: RecordId) -> R
 pub(super) fn record_statement(actor: &Actor, id: RecordId) -> Sql {
     // The names in its sentences come from the same query: the state's own JSON names the members.
     sql(format!(
-        "select v.id, v.state, v.position, v.summary, v.created_at, v.changed_at, v.files, v.happened,
+        "select v.id, v.state, v.position, v.summary, v.created_at, v.changed_at, v.has_files, v.happened,
                 o.name as owner_name,
                 h.name as household_name, {PEOPLE}
          from record_view as v
@@ -211,7 +211,7 @@ pub(super) fn lately_statement(actor: &Actor, limit: usize) -> Sql {
 pub(super) const LISTED: &str = "v.id, v.position, v.title, v.category, v.visibility, v.state, v.summary";
 
 /// What [`RecordView`] reads.
-const WHOLE: &str = "v.id, v.state, v.position, v.summary, v.created_at, v.changed_at, v.files, v.happened";
+const WHOLE: &str = "v.id, v.state, v.position, v.summary, v.created_at, v.changed_at, v.has_files, v.happened";
 
 /// A label in use with its number of records.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -75,6 +75,7 @@ pub async fn show(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
             instead: (!filter.deleted && !query.is_empty()).then(|| filters::address(PATH, &deleted, &[("q", &typed)])),
             asked: found.is_some(),
             further_on: cursor != Cursor::First,
+            nowhere: found.as_ref().map(|found| nowhere(found, &query, &shown)).unwrap_or_default(),
             cut: query.cut,
             no_dates: query.no_dates.join(", "),
             hidden: filters::pairs(&filter),
@@ -90,6 +91,21 @@ pub async fn show(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
             errors,
         },
     ))
+}
+
+/// The words that stand nowhere, and the search without them, if there is anything left of it.
+fn nowhere(found: &Found, query: &Query, shown: &Shown<'_>) -> Option<(String, Option<String>)> {
+    let spelt = |clause: &query::Clause| match &clause.words[..] {
+        [word] => word.clone(),
+        words => format!("\"{}\"", words.join(" ")),
+    };
+    let (gone, left): (Vec<_>, Vec<_>) = query.with.iter().enumerate().partition(|(at, _)| found.nowhere.contains(at));
+    let words = |list: &[(usize, &query::Clause)], with: &str| {
+        list.iter().map(|(_, clause)| spelt(clause)).collect::<Vec<_>>().join(with)
+    };
+    let rest = words(&left, " ");
+    let without = filters::address(PATH, shown.filter, &[("q", &rest)]);
+    (!gone.is_empty()).then(|| (words(&gone, ", "), (!rest.is_empty()).then_some(without)))
 }
 
 fn short(typed: &str) -> String {
@@ -382,6 +398,7 @@ struct SearchTemplate {
     filter: FilterForm,
     asked: bool,
     further_on: bool,
+    nowhere: Option<(String, Option<String>)>,
     cut: bool,
     no_dates: String,
     count_words: String,

@@ -362,6 +362,9 @@ impl Link {
         let found = found.into_iter().map(|rows| Ok(rows?.into_iter().map(Row::Postgres).collect()));
         let found = found.collect::<Result<_, Error>>()?;
         ended?;
+        for sql in parcel.writes.iter().chain(parcel.reads).filter(|sql| sql.once) {
+            self.prepared.remove(sql.text());
+        }
         Ok(Sent { touched, found })
     }
 

@@ -43,11 +43,11 @@ pub(super) fn scope(household: HouseholdId, view: &View) -> Option<Uuid> {
 /// A label: its kind, its key and its spelling.
 type Label = (&'static str, String, String);
 
-fn labels(state: &Record, files: i64) -> Vec<Label> {
+fn labels(state: &Record, has_files: bool) -> Vec<Label> {
     let mut labels = vec![(ALL, String::new(), String::new())];
     labels.extend(state.category().map(|category| (CATEGORY, fold(category), category.to_owned())));
     labels.extend(state.tags.iter().map(|tag| (TAG, tag.folded(), tag.to_string())));
-    labels.extend((files > 0).then(|| (FILES, String::new(), String::new())));
+    labels.extend(has_files.then(|| (FILES, String::new(), String::new())));
     labels
 }
 
@@ -83,31 +83,32 @@ pub(super) async fn happened(
     Ok(if is_one { known.max(happened_key(event.occurred)) } else { known })
 }
 
-/// How many files a record has after an event.
-pub(super) async fn files(tx: &mut Tx, event: &Event, fact: &Fact, before: Option<&View>) -> Result<i64> {
-    let changes = matches!(
-        fact.payload,
-        Payload::AttachmentAdded(_) | Payload::AttachmentRemoved(_) | Payload::EventRetracted(_)
-    );
-    if !changes {
-        return Ok(before.map_or(0, |before| before.files));
+/// Whether a record has files after an event.
+pub(super) async fn has_files(tx: &mut Tx, event: &Event, fact: &Fact, before: Option<&View>) -> Result<bool> {
+    match fact.payload {
+        Payload::AttachmentAdded(_) => Ok(true),
+        Payload::AttachmentRemoved(_) | Payload::EventRetracted(_) => {
+            let present = sql("
+                select 1 as one from attachment
+                where household_id = $1 and record_id = $2 and standing = 'present'
+                limit 1")
+            .bind(event.household)
+            .bind(event.record)
+            .optional(&mut *tx)
+            .await?;
+            Ok(present.is_some())
+        }
+        _ => Ok(before.is_some_and(|before| before.has_files)),
     }
-    let row = sql("
-        select count(*) as files from attachment
-        where household_id = $1 and record_id = $2 and standing = 'present'")
-    .bind(event.household)
-    .bind(event.record)
-    .one(&mut *tx)
-    .await?;
-    Ok(row.int("files")?)
 }
 
 /// Writes a record's labels after an event.
 pub(super) async fn write(tx: &mut Tx, event: &Event, before: Option<&View>, view: &View) -> Result<()> {
     let household = event.household;
-    let old = before.map_or_else(Vec::new, |before| labels(&before.state, before.files));
-    let new = labels(&view.state, view.files);
+    let old = before.map_or_else(Vec::new, |before| labels(&before.state, before.has_files));
+    let new = labels(&view.state, view.has_files);
     let scope = kept_in(household, view);
+    let title = title_key(view.state.title());
     if before.is_some() {
         sql("
             update record_label set scope = $3, deleted = $4, position = $5, happened = $6, title_key = $7
@@ -118,7 +119,7 @@ pub(super) async fn write(tx: &mut Tx, event: &Event, before: Option<&View>, vie
         .bind(view.state.deleted.is_some())
         .bind(view.position)
         .bind(&view.happened)
-        .bind(title_key(view.state.title()))
+        .bind(title.as_slice())
         .later(&mut *tx)
         .await?;
     }
@@ -153,7 +154,7 @@ pub(super) async fn write(tx: &mut Tx, event: &Event, before: Option<&View>, vie
                 .bind(view.state.deleted.is_some())
                 .bind(view.position)
                 .bind(&view.happened)
-                .bind(title_key(view.state.title()));
+                .bind(title.as_slice());
         }
         statement.later(&mut *tx).await?;
     }
@@ -166,61 +167,38 @@ fn counted(household: HouseholdId, view: &View) -> Vec<(Uuid, Label)> {
     if view.state.deleted.is_some() {
         return vec![(scope, (DELETED, String::new(), String::new()))];
     }
-    labels(&view.state, view.files).into_iter().map(|label| (scope, label)).collect()
+    labels(&view.state, view.has_files).into_iter().map(|label| (scope, label)).collect()
 }
 
 async fn count(tx: &mut Tx, household: HouseholdId, before: Option<&View>, view: &View) -> Result<()> {
     let old = before.map_or_else(Vec::new, |before| counted(household, before));
     let new = counted(household, view);
     let same = |a: &(Uuid, Label), b: &(Uuid, Label)| (a.0, a.1.0, &a.1.1) == (b.0, b.1.0, &b.1.1);
-    for (scope, (kind, key, _)) in old.iter().filter(|label| !new.iter().any(|other| same(label, other))) {
-        sql("
+    let of = |text: &'static str, (scope, (kind, key, _)): &(Uuid, Label)| {
+        sql(text).bind(household).bind(*scope).bind(*kind).bind(key)
+    };
+    for gone in old.iter().filter(|label| !new.iter().any(|other| same(label, other))) {
+        let less = "
             update label_count set records = records - 1
-            where household_id = $1 and scope = $2 and kind = $3 and label_key = $4")
-        .bind(household)
-        .bind(*scope)
-        .bind(*kind)
-        .bind(key)
-        .later(&mut *tx)
-        .await?;
-        sql("
+            where household_id = $1 and scope = $2 and kind = $3 and label_key = $4";
+        let none = "
             delete from label_count
-            where household_id = $1 and scope = $2 and kind = $3 and label_key = $4 and records = 0")
-        .bind(household)
-        .bind(*scope)
-        .bind(*kind)
-        .bind(key)
-        .later(&mut *tx)
-        .await?;
+            where household_id = $1 and scope = $2 and kind = $3 and label_key = $4 and records = 0";
+        of(less, gone).later(&mut *tx).await?;
+        of(none, gone).later(&mut *tx).await?;
     }
-    // Spelt otherwise, it is called as it was spelt last.
-    for (scope, (kind, key, label)) in
-        new.iter().filter(|label| old.iter().any(|other| same(label, other) && *label != other))
-    {
-        sql("
-            update label_count set label = $5
-            where household_id = $1 and scope = $2 and kind = $3 and label_key = $4")
-        .bind(household)
-        .bind(*scope)
-        .bind(*kind)
-        .bind(key)
-        .bind(label)
-        .later(&mut *tx)
-        .await?;
-    }
-    for (scope, (kind, key, label)) in new.iter().filter(|label| !old.iter().any(|other| same(label, other))) {
-        sql("
+    // One of the same that is spelt otherwise is called as it was spelt last.
+    for label in new.iter().filter(|label| !old.contains(label)) {
+        let more = "
             insert into label_count (household_id, scope, kind, label_key, label, records)
             values ($1, $2, $3, $4, $5, 1)
             on conflict (household_id, scope, kind, label_key)
-            do update set records = label_count.records + 1")
-        .bind(household)
-        .bind(*scope)
-        .bind(*kind)
-        .bind(key)
-        .bind(label)
-        .later(&mut *tx)
-        .await?;
+            do update set records = label_count.records + 1";
+        let respelt = "
+            update label_count set label = $5
+            where household_id = $1 and scope = $2 and kind = $3 and label_key = $4";
+        let text = if old.iter().any(|other| same(label, other)) { respelt } else { more };
+        of(text, label).bind(&label.1.2).later(&mut *tx).await?;
     }
     Ok(())
 }

@@ -44,13 +44,13 @@ pub(super) async fn write_view(
     let text = if new {
         "insert into record_view
              (household_id, id, version, position, owner_id, visibility, deleted, title, category, category_key, state,
-              summary, created_at, changed_at, last_by, files, happened)
+              summary, created_at, changed_at, last_by, has_files, happened)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
     } else {
         "update record_view
          set version = $3, position = $4, owner_id = $5, visibility = $6, deleted = $7, title = $8, category = $9,
              category_key = $10, state = $11, summary = $12, created_at = $13, changed_at = $14,
-             last_by = $15, files = $16, happened = $17
+             last_by = $15, has_files = $16, happened = $17
          where household_id = $1 and id = $2"
     };
     sql(text)
@@ -69,7 +69,7 @@ pub(super) async fn write_view(
         .bind(view.created_at)
         .bind(view.changed_at)
         .bind(by)
-        .bind(view.files)
+        .bind(view.has_files)
         .bind(&view.happened)
         .later(&mut *tx)
         .await?;

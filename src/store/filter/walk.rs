@@ -1,0 +1,253 @@
+//! The walk of a list: which rows it reads, from where and in which order.
+
+use std::fmt::Write as _;
+
+use crate::domain::access::Actor;
+use crate::domain::ids::RecordId;
+use crate::domain::text::fold;
+use crate::error::Result;
+use crate::store::conditions::Binds;
+use crate::store::db::{Db, Row, Sql};
+use crate::store::people::LAST_BY;
+use crate::store::projection::labels;
+use crate::store::views::{Suggestions, VISIBLE};
+
+use super::{COUNTED, Cursor, Entered, Filter, Key, READ, Sort, Wanted};
+
+/// A walk down the rows of a label, or of several, in an order.
+pub(super) struct Walk<'a> {
+    actor: &'a Actor,
+    filter: &'a Filter,
+    entered: Entered,
+    driver: Vec<Wanted>,
+    edge: Option<&'a Key>,
+    backward: bool,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn of(
+        actor: &'a Actor,
+        filter: &'a Filter,
+        entered: Entered,
+        driver: Vec<Wanted>,
+        cursor: &'a Cursor,
+    ) -> Self {
+        let (edge, backward) = match cursor {
+            Cursor::Newest => (None, false),
+            Cursor::Before(key) => (Some(key), false),
+            Cursor::After(key) => (Some(key), true),
+        };
+        Self { actor, filter, entered, driver, edge, backward }
+    }
+
+    /// Whether anything has to be looked up for each row.
+    pub(super) fn reads(&self) -> bool {
+        self.filter.has_range() || self.others().next().is_some() || self.wants_any()
+    }
+
+    fn others(&self) -> impl Iterator<Item = Wanted> + '_ {
+        self.filter.labels().into_iter().filter(|label| !self.driver.contains(label))
+    }
+
+    fn wants_any(&self) -> bool {
+        self.filter.any_of().first().is_some_and(|tag| !self.driver.iter().any(|label| label.key == fold(tag)))
+    }
+
+    fn columns(&self) -> [&'static str; 2] {
+        match self.filter.sort {
+            Sort::Activity => ["position", "record_id"],
+            Sort::Happened => ["happened", "position"],
+            Sort::Title => ["title_key", "record_id"],
+        }
+    }
+
+    /// Whether the order, as it is walked, goes down.
+    fn descends(&self) -> bool {
+        (self.filter.sort != Sort::Title) != self.backward
+    }
+
+    fn order(&self, alias: &str) -> String {
+        let order = if self.descends() { "desc" } else { "asc" };
+        match (self.filter.sort, self.columns()) {
+            (Sort::Activity, [column, _]) => format!("{alias}.{column} {order}"),
+            (_, [one, two]) => format!("{alias}.{one} {order}, {alias}.{two} {order}"),
+        }
+    }
+
+    pub(super) fn key(&self, row: &Row) -> Result<Key> {
+        Ok(match self.filter.sort {
+            Sort::Activity => Key::Activity(row.int("position")?),
+            Sort::Happened => Key::Happened(row.text("happened")?, row.int("position")?),
+            Sort::Title => Key::Title(row.bytes("title_key")?, RecordId(row.uuid("id")?)),
+        })
+    }
+
+    /// Whether a place is not beyond another one, the way the walk goes.
+    pub(super) fn is_within(&self, key: &Key, stop: &Key) -> bool {
+        let ordering = match (key, stop) {
+            (Key::Activity(key), Key::Activity(stop)) => key.cmp(stop),
+            (Key::Happened(a, b), Key::Happened(c, d)) => (a, b).cmp(&(c, d)),
+            (Key::Title(a, b), Key::Title(c, d)) => (a, b.0).cmp(&(c, d.0)),
+            _ => std::cmp::Ordering::Equal,
+        };
+        if self.descends() { ordering.is_ge() } else { ordering.is_le() }
+    }
+
+    /// The rows of one label in one scope, from the edge on.
+    fn rows(&self, scope: &str, label: &Wanted, limit: i64, asked: &mut Binds) -> String {
+        let side = if self.descends() { "<" } else { ">" };
+        let edge = match self.edge {
+            None => String::new(),
+            Some(Key::Activity(position)) => format!("and l.position {side} {}", asked.add(*position)),
+            Some(Key::Happened(happened, position)) => {
+                let (happened, position) = (asked.add(happened), asked.add(*position));
+                format!("and (l.happened, l.position) {side} ({happened}, {position})")
+            }
+            Some(Key::Title(key, record)) => {
+                let (key, record) = (asked.add(key.as_slice()), asked.add(*record));
+                format!("and (l.title_key, l.record_id) {side} ({key}, {record})")
+            }
+        };
+        format!(
+            "select l.record_id, l.position, l.happened, l.title_key
+             from record_label as l
+             where l.household_id = $1 and l.scope = {scope} and l.deleted = $3 and l.kind = '{kind}'
+               and l.label_key = {key} {edge}
+             order by {order}
+             limit {limit}",
+            kind = label.kind,
+            key = asked.add(&label.key),
+            order = self.order("l"),
+        )
+    }
+
+    /// What has to be looked up for a row, `r`.
+    fn conditions(&self, asked: &mut Binds) -> String {
+        let mut conditions = String::new();
+        for label in self.others() {
+            let _ = write!(conditions, " and {}", label.is_of("r", asked));
+        }
+        if self.wants_any() {
+            let _ = write!(conditions, " and {}", self.filter.has_any_of("r", asked));
+        }
+        conditions.push_str(&self.filter.when("r", self.entered, asked));
+        conditions
+    }
+
+    /// Walks over what the household shares and over what the member keeps to herself, merged; one for each label that is
+    /// walked. Each stops after a page, and carries no more than the order needs: what a row shows is fetched for the rows
+    /// that are shown. The limit stands in the text, so that the planner knows of it; a cross join keeps SQLite, which does
+    /// not, from beginning with the larger table.
+    pub(super) fn page(&self, columns: &str, limit: usize) -> Sql {
+        let mut asked = Binds::of(self.actor, self.filter.deleted);
+        let mut walks = Vec::new();
+        for (nth, label) in self.driver.iter().enumerate() {
+            for (scope, name) in [("$1", "shared"), ("$2", "own")] {
+                let walk = if self.reads() {
+                    let rows = self.rows(scope, label, READ, &mut asked);
+                    // They come in their order. To ask for it again would make SQLite read them all first.
+                    format!(
+                        "select r.record_id, r.position, r.happened, r.title_key
+                         from ({rows}) as r
+                         where 1 = 1 {conditions}
+                         limit {limit}",
+                        conditions = self.conditions(&mut asked),
+                    )
+                } else {
+                    self.rows(scope, label, i64::try_from(limit).unwrap_or(i64::MAX), &mut asked)
+                };
+                walks.push(format!("select * from ({walk}) as {name}_{nth}"));
+            }
+        }
+        // A record with several of the labels comes once.
+        let together = if self.driver.len() > 1 { " union " } else { " union all " };
+        asked.into_sql(format!(
+            "select {columns}, p.happened as happened, p.title_key as title_key, o.name as owner_name, {LAST_BY}
+             from (select * from ({walks}) as w order by {inner} limit {limit}) as p
+             cross join record_view as v
+             left join member as o on o.household_id = $1 and o.id = v.owner_id
+             left join member as m on m.household_id = $1 and m.id = v.last_by
+             where v.household_id = $1 and v.id = p.record_id and v.deleted = $3 and {VISIBLE}
+             order by {outer}",
+            walks = walks.join(together),
+            inner = self.order("w"),
+            outer = self.order("p"),
+        ))
+    }
+
+    /// The place up to which the walk has read everything, if it stopped before its end.
+    pub(super) async fn stop(&self, db: &Db) -> Result<Option<Key>> {
+        let mut stops: Vec<Key> = Vec::new();
+        let mut statements = Vec::new();
+        for label in &self.driver {
+            for scope in ["$1", "$2"] {
+                let mut asked = Binds::of(self.actor, self.filter.deleted);
+                let rows = self.rows(scope, label, READ, &mut asked);
+                statements.push(asked.into_sql(format!(
+                    "select r.record_id as id, r.position, r.happened, r.title_key
+                     from ({rows}) as r
+                     where $2 = $2
+                     order by {order}
+                     limit 1 offset {last}",
+                    order = self.order("r"),
+                    last = READ - 1,
+                )));
+            }
+        }
+        for rows in db.one_by_one(statements).await? {
+            stops.extend(rows.first().map(|row| self.key(row)).transpose()?);
+        }
+        // The first to stop: beyond it, what the others found is not all there is.
+        let mut first: Option<Key> = None;
+        for stop in stops {
+            first = match first {
+                Some(known) if self.is_within(&known, &stop) => Some(known),
+                _ => Some(stop),
+            };
+        }
+        Ok(first)
+    }
+
+    /// Whether it is kept how many there are.
+    pub(super) fn is_counted(&self) -> bool {
+        let filter = self.filter;
+        match &filter.labels()[..] {
+            _ if filter.has_range() || !filter.any_of().is_empty() => false,
+            [] => true,
+            [one] => !filter.deleted && one.kind != labels::BY,
+            _ => false,
+        }
+    }
+
+    /// How many there are, if that is kept.
+    pub(super) fn count_known(&self, known: Option<&Suggestions>) -> Option<i64> {
+        let known = known?;
+        let filter = self.filter;
+        match (&filter.labels()[..], filter.deleted) {
+            _ if filter.has_range() || !filter.any_of().is_empty() => None,
+            ([], true) => Some(known.deleted),
+            ([], false) => Some(known.records),
+            ([one], false) => match one.kind {
+                labels::CATEGORY => known.of_category(&one.key),
+                labels::TAG => known.of_tag(&one.key),
+                labels::FILES => Some(known.with_files),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// How many rows the labels that are walked have in the two scopes, as far as lists count.
+    pub(super) fn count(&self) -> Sql {
+        let mut asked = Binds::of(self.actor, self.filter.deleted);
+        let mut walks = Vec::new();
+        for (nth, label) in self.driver.iter().enumerate() {
+            for (scope, name) in [("$1", "shared"), ("$2", "own")] {
+                let rows = self.rows(scope, label, COUNTED + 1, &mut asked);
+                walks.push(format!("select {name}_{nth}.record_id from ({rows}) as {name}_{nth}"));
+            }
+        }
+        let together = if self.driver.len() > 1 { " union " } else { " union all " };
+        asked.into_sql(format!("select count(*) as records from ({}) as w where $2 = $2", walks.join(together)))
+    }
+}
