@@ -180,6 +180,27 @@ pub struct Word {
     pub end: usize,
 }
 
+/// A text cut into its words, each with its stem, so that many things can be looked for in it.
+#[derive(Clone, Debug)]
+pub struct Cut {
+    words: Vec<Word>,
+    stems: Vec<String>,
+}
+
+impl Cut {
+    /// Cuts a text.
+    pub fn of(language: Language, text: &str) -> Self {
+        let words = words(text);
+        let stems = words.iter().map(|word| language.stem(&word.folded)).collect();
+        Self { words, stems }
+    }
+
+    /// Each word with its stem, in order.
+    pub fn words(&self) -> Vec<(&Word, &str)> {
+        self.words.iter().zip(self.stems.iter().map(String::as_str)).collect()
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Class {
     Letter,

@@ -3,7 +3,7 @@
 
 use jiff::civil::Date;
 
-use super::analysis::{self, APART, Language, STEM, Word};
+use super::analysis::{self, APART, Cut, Language, STEM, Word};
 use super::text::fold;
 use super::when::Occurred;
 
@@ -70,20 +70,19 @@ impl Clause {
     }
 
     /// Where the clause stands in a text: byte ranges of the words that match.
-    pub fn places(&self, language: Language, words: &[Word]) -> Vec<(usize, usize)> {
+    pub fn places(&self, text: &Cut) -> Vec<(usize, usize)> {
         let wanted: Vec<&str> = self.words.iter().map(String::as_str).filter(|word| *word != APART).collect();
         let length = wanted.len();
-        let fits = |at: usize, wanted: &str, found: &str| {
+        let fits = |at: usize, wanted: &str, (found, its_stem): (&Word, &str)| {
+            let found = found.folded.as_str();
             let goes_on = self.prefix && at + 1 == length && found.starts_with(wanted);
-            let same_form = self.stem.as_ref().is_some_and(|stem| *stem == language.stem(found) || stem == found);
+            let same_form = self.stem.as_ref().is_some_and(|stem| stem == its_stem || stem == found);
             found == wanted || goes_on || same_form
         };
-        words
+        text.words()
             .windows(length.max(1))
-            .filter(|window| {
-                window.iter().zip(&wanted).enumerate().all(|(at, (word, wanted))| fits(at, wanted, &word.folded))
-            })
-            .filter_map(|window| Some((window.first()?.start, window.last()?.end)))
+            .filter(|window| window.iter().zip(&wanted).enumerate().all(|(at, (word, wanted))| fits(at, wanted, *word)))
+            .filter_map(|window| Some((window.first()?.0.start, window.last()?.0.end)))
             .collect()
     }
 }
@@ -310,13 +309,9 @@ mod tests {
     #[test]
     fn a_clause_knows_its_places() {
         let text = "Repaired the water heater; repairs cost 40";
-        let found = analysis::words(text);
+        let found = Cut::of(Language::English, text);
         let places = |typed: &str| -> Vec<&str> {
-            read(typed).with[0]
-                .places(Language::English, &found)
-                .into_iter()
-                .map(|(from, to)| &text[from..to])
-                .collect()
+            read(typed).with[0].places(&found).into_iter().map(|(from, to)| &text[from..to]).collect()
         };
         assert_eq!(places("repairing x"), ["Repaired", "repairs"]);
         assert_eq!(places("\"water heater\""), ["water heater"]);

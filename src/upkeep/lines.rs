@@ -164,6 +164,9 @@ impl ViewLine {
         {
             return Err("names an address that is none of ours".to_owned());
         }
+        if self.name.contains(char::is_control) {
+            return Err("has a name that is none".to_owned());
+        }
         Ok(NamedView {
             household: HouseholdId(self.household),
             member: MemberId(self.member),

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 
 use crate::app::App;
-use crate::domain::analysis::{self, Language};
+use crate::domain::analysis::{Cut, Language};
 use crate::domain::query::{self, Query};
 use crate::domain::searchable::{self, Spot as Text};
 use crate::store::filter::{Filter, Sort};
@@ -212,9 +212,8 @@ struct Marker<'a> {
 impl Marker<'_> {
     /// Where words that were looked for stand in a text, in order and apart.
     fn places(&self, text: &str) -> Vec<(usize, usize)> {
-        let words = analysis::words(text);
-        let mut places: Vec<_> =
-            self.query.with.iter().flat_map(|clause| clause.places(self.language, &words)).collect();
+        let cut = Cut::of(self.language, text);
+        let mut places: Vec<_> = self.query.with.iter().flat_map(|clause| clause.places(&cut)).collect();
         places.sort_unstable();
         let mut apart: Vec<(usize, usize)> = Vec::new();
         for (start, end) in places {
@@ -317,9 +316,9 @@ impl HitView {
         let texts = searchable::record_texts(&hit.state);
         let mut open: Vec<_> = marker.query.with.iter().collect();
         let close = |open: &mut Vec<&query::Clause>, text: &str| {
-            let words = analysis::words(text);
+            let cut = Cut::of(marker.language, text);
             let before = open.len();
-            open.retain(|clause| clause.places(marker.language, &words).is_empty());
+            open.retain(|clause| clause.places(&cut).is_empty());
             open.len() < before
         };
         close(&mut open, &row.title);
