@@ -204,14 +204,14 @@ impl<'a> Asking<'a> {
                 )
             }
             Engine::Postgres => {
-                // In the text itself, so that the plan is made for these terms: how frequent they are decides it.
-                let terms = quoted(&terms);
+                // In the text itself, as the household is, so that the plan is made for them: how frequent they are decides it.
+                let (terms, household) = (quoted(&terms), self.actor.household);
                 let edge =
                     edge.map_or_else(String::new, |position| format!("and s.position {side} {}", asked.add(position)));
                 format!(
                     "select s.record_id, s.position, s.title_words, s.words
                      from search_record as s
-                     where s.household_id = $1 and s.terms @@ cast('{terms}' as tsquery) {edge}
+                     where s.household_id = cast('{household}' as uuid) and s.terms @@ cast('{terms}' as tsquery) {edge}
                      order by s.position {order}
                      limit {limit}"
                 )
@@ -283,9 +283,10 @@ impl<'a> Asking<'a> {
             ),
             Engine::Postgres => format!(
                 "select cast(1 as bigint) as one from search_record as s
-                 where s.household_id = $1 and s.terms @@ cast('{}' as tsquery)
+                 where s.household_id = cast('{}' as uuid) and s.terms @@ cast('{}' as tsquery)
                  {order}
                  limit {most}",
+                self.actor.household,
                 quoted(terms)
             ),
         }
