@@ -28,7 +28,7 @@ pub async fn into_postgres(file: &std::path::Path, url: &str) -> Outcome<()> {
     .await?;
     // Neither foreign keys nor the guards of the events run for a replica: the rows were checked where they came from.
     sqlx::query("set session_replication_role = replica").execute(&pool).await?;
-    for table in tables {
+    for table in tables.into_iter().filter(|table| table != "search_frequency") {
         let columns: Vec<(String, String)> = sqlx::query_as(
             "select column_name::text, data_type::text from information_schema.columns
              where table_schema = 'public' and table_name = $1 order by ordinal_position",
@@ -67,6 +67,15 @@ pub async fn into_postgres(file: &std::path::Path, url: &str) -> Outcome<()> {
         copy.send(block.as_bytes()).await?;
         copy.finish().await?;
     }
+    sqlx::query(
+        "insert into search_frequency (household_id, term, records)
+         select s.household_id, t.term, count(*)
+         from search_record as s
+         cross join lateral unnest(tsvector_to_array(s.terms)) as t (term)
+         group by s.household_id, t.term",
+    )
+    .execute(&pool)
+    .await?;
     sqlx::query("analyze").execute(&pool).await?;
     pool.close().await;
     from.close().await?;

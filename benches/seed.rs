@@ -26,7 +26,7 @@ use lifeops::domain::when::Occurred;
 use lifeops::passwords::Password;
 use lifeops::store::db::{Tx, sql};
 use lifeops::store::ledger::{self, Hold, Origin};
-use lifeops::store::projection::Projector;
+use lifeops::store::projection::{self, Projector};
 use lifeops::store::{accounts as rows, submissions};
 use sha2::{Digest, Sha256};
 
@@ -220,6 +220,8 @@ pub async fn sqlite(folder: &Path, much: Much, seed: u64) -> Outcome<PathBuf> {
         Much::Records(records) => maker.many(records).await?,
     }
     maker.neighbours().await?;
+    // As a server does by itself.
+    projection::put_in_order(&app.db, &mut projection::Order::default()).await?;
     sql("analyze").run(&app.db).await?;
     sql("pragma wal_checkpoint(truncate)").run(&app.db).await?;
     app.db.close().await;

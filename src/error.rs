@@ -43,6 +43,9 @@ impl From<DbError> for Error {
     fn from(error: DbError) -> Self {
         match error {
             DbError::Busy => Self::Unavailable("There is too much to do just now. Try again in a minute.".into()),
+            DbError::TooLong => Self::Unavailable(
+                "This took too long and was given up. Ask for less at once: write another word, or choose a filter.".into(),
+            ),
             error => Self::Internal(error.to_string()),
         }
     }

@@ -2,9 +2,13 @@
 
 use std::collections::HashMap;
 
+use lifeops::domain::access::Actor;
 use lifeops::domain::ids::RecordId;
-use lifeops::store::db::sql;
+use lifeops::domain::query::Query;
+use lifeops::domain::searchable::{Kind, mark, spelt_out, term};
+use lifeops::store::db::{Db, Engine as Stored, sql};
 use lifeops::store::filter::{self, Cursor, Entered, Filter, Sort};
+use lifeops::store::search::{self, Place, Wanted};
 
 use crate::properties::{House, house};
 
@@ -69,6 +73,101 @@ both_engines! {
                 .filter(|id| !seen.contains_key(id) && !touched.contains(id))
                 .count();
             assert_eq!(untouched_missing, 0, "{sort:?}, backward {backward}");
+        }
+    }
+}
+
+/// Gives every record that [`crate::ledger::fill`] made an entry of the search with one word, "filler".
+async fn fill_search(db: &Db, actor: &Actor) {
+    let text = match db.engine() {
+        Stored::Sqlite => {
+            "insert into search_record (household_id, record_id, position, title_words, words, note_terms)
+                  select household_id, id, position, ' filler | ', ' filler | ', '' from record_view order by position"
+        }
+        Stored::Postgres => {
+            "insert into search_record (household_id, record_id, position, title_words, words, note_terms, terms)
+                  select household_id, id, position, ' filler | ', ' filler | ', '', '' from record_view"
+        }
+    };
+    sql(text).run(db).await.unwrap();
+    for (visibility, scope) in [("household", actor.household.0), ("private", actor.member.0)] {
+        for deleted in [false, true] {
+            let mark = mark(scope, deleted);
+            let terms = [term(Kind::Present, &mark, ""), term(Kind::Anything, &mark, "filler")];
+            let of = "from record_view as v
+                      where v.id = s.record_id and v.household_id = s.household_id and v.visibility = $2 and v.deleted = $3";
+            let statement = match db.engine() {
+                Stored::Sqlite => {
+                    let terms: Vec<String> = spelt_out(terms.into()).into_iter().collect();
+                    sql(format!(
+                        "insert into search_index (rowid, terms)
+                         select s.seq, $1 from search_record as s where exists (select 1 {of}) order by s.seq"
+                    ))
+                    .bind(terms.join(" "))
+                }
+                Stored::Postgres => {
+                    sql(format!("update search_record as s set terms = array_to_tsvector(string_to_array($1, ' ')) {of}"))
+                        .bind(terms.join(" "))
+                }
+            };
+            statement.bind(visibility).bind(deleted).run(db).await.unwrap();
+        }
+    }
+}
+
+both_engines! {
+    async fn a_search_in_another_order_puts_the_latest_in_order_and_then_the_others(engine: Engine) {
+        let House { app, actors, place: _place } = house(engine).await;
+        let actor = &actors[0];
+        let records = 6_000;
+        crate::ledger::fill(&app.db, actor, records).await;
+        fill_search(&app.db, actor).await;
+        let scrambled = "update record_label set title_key = $1, happened = $2 where record_id = $3";
+        let of = sql("select id, position from record_view where not deleted order by position desc").all(&app.db).await.unwrap();
+        let of: Vec<(RecordId, i64)> = of.iter().map(|row| (RecordId(row.uuid("id").unwrap()), row.int("position").unwrap())).collect();
+        for (record, position) in &of {
+            let key = format!("{:04}", position * 7919 % 997);
+            sql(scrambled).bind(key.clone().into_bytes()).bind(format!("1{key}-01-01T00:00~0")).bind(*record).run(&app.db).await.unwrap();
+        }
+        for sort in [Sort::Title, Sort::Happened] {
+            let query = Query::parse("filler", app.db.language(), jiff::civil::date(2026, 1, 1));
+            let filter = Filter { sort, ..Filter::default() };
+            let wanted = Wanted { query: &query, filter: &filter, entered: Entered::default() };
+            let key = |record: &RecordId| {
+                let position = of.iter().find(|(known, _)| known == record).unwrap().1;
+                (position * 7919 % 997, if sort == Sort::Title { i64::try_from(record.0.as_u128() & 0xffff_ffff).unwrap() } else { position })
+            };
+            let mut window = Place::default();
+            for part in [&of[..5_000], &of[5_000..]] {
+                let (mut seen, mut pages) = (Vec::new(), Vec::new());
+                let mut cursor = search::Cursor::Sorted(window.clone());
+                let apart = loop {
+                    let page = search::search(&app.db, actor, &wanted, cursor).await.unwrap();
+                    let ids: Vec<RecordId> = page.hits.iter().map(|hit| hit.listed.id).collect();
+                    assert_eq!(page.newer.is_some(), !seen.is_empty());
+                    if let (Some(newer), Some(last)) = (page.newer, pages.last()) {
+                        let back = search::search(&app.db, actor, &wanted, newer).await.unwrap();
+                        assert_eq!(&back.hits.iter().map(|hit| hit.listed.id).collect::<Vec<_>>(), last);
+                    }
+                    seen.extend(ids.clone());
+                    pages.push(ids);
+                    match page.older {
+                        Some(older) => cursor = older,
+                        None => break page.apart,
+                    }
+                };
+                let mut wanted: Vec<RecordId> = part.iter().map(|(record, _)| *record).collect();
+                wanted.sort_by_key(&key);
+                if sort == Sort::Happened {
+                    wanted.reverse();
+                }
+                assert!(seen == wanted, "{sort:?}: {} seen, {} wanted", seen.len(), wanted.len());
+                match apart {
+                    Some(search::Cursor::Sorted(place)) if part.len() == 5_000 => window = place,
+                    None if part.len() < 5_000 => {}
+                    other => panic!("{other:?} after {}", part.len()),
+                }
+            }
         }
     }
 }

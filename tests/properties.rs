@@ -670,6 +670,24 @@ async fn check(db: &Db, household: HouseholdId) {
         })
         .collect();
     assert_eq!(years, happened(&told, household));
+    if db.engine() == lifeops::store::db::Engine::Postgres {
+        let strays = sql("
+            select coalesce(k.term, c.term) as term
+            from (select f.term, f.records from search_frequency as f where f.household_id = $1 and f.records <> 0) as k
+            full join (
+                select t.term, count(*) as records
+                from search_record as s
+                cross join lateral unnest(tsvector_to_array(s.terms)) as t (term)
+                where s.household_id = $1
+                group by t.term
+            ) as c on c.term = k.term
+            where k.records is distinct from c.records")
+        .bind(household)
+        .all(db)
+        .await
+        .unwrap();
+        assert!(strays.is_empty(), "{:?}", strays.iter().map(|row| row.text("term")).collect::<Vec<_>>());
+    }
 }
 
 /// Every row of every projection as text, in a fixed order.

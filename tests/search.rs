@@ -359,3 +359,116 @@ both_engines! {
         }
     }
 }
+
+/// In how many pieces SQLite's index lies.
+async fn pieces(app: &App) -> i64 {
+    let row = lifeops::store::db::sql("select count(distinct segid) as pieces from search_index_idx").one(&app.db).await;
+    row.unwrap().int("pieces").unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_index_is_put_in_order_by_and_by() {
+    use lifeops::store::projection::{Order, put_in_order};
+    let home = Home::start(Engine::Sqlite).await;
+    let (app, ana) = (home.server.app.clone(), crate::files_limits::ana_of(&home).await);
+    let mut order = Order::default();
+    let mut made = 0;
+    for (more, most) in [(1, 1), (230, 4), (40, 12), (800, 2)] {
+        for _ in 0..more {
+            begin(&app, &ana, &format!("Valve {made}"), "beside the water tank", &[]).await;
+            made += 1;
+        }
+        put_in_order(&app.db, &mut order).await.unwrap();
+        assert!(pieces(&app).await <= most, "{made}: {} pieces", pieces(&app).await);
+        let found = look_for(&home.ana, &format!("valve {}", made - 1)).await;
+        assert_eq!(titles(&found), [format!("Valve {}", made - 1)], "{}", found.body);
+    }
+}
+
+both_engines! {
+    async fn words_that_most_records_have_are_found_and_counted(engine: Engine) {
+        let home = Home::start(engine).await;
+        let (app, ana) = (home.server.app.clone(), crate::files_limits::ana_of(&home).await);
+        for n in 0..1060 {
+            let title = if n % 100 == 7 { format!("Tank {n}") } else { format!("Thing {n}") };
+            let says = if n % 50 == 0 { "seldom water" } else { "often water" };
+            begin(&app, &ana, &title, says, &[]).await;
+        }
+        for (query, count, first) in [
+            ("water", "More than 1,000 records", "Thing 1059"),
+            ("wat", "More than 1,000 records", "Thing 1059"),
+            ("water -seldom", "More than 1,000 records", "Thing 1059"),
+            ("\"often water\"", "20 records on this page", "Thing 1059"),
+            ("seldom", "22 records", "Thing 1050"),
+            ("seldom water", "22 records", "Thing 1050"),
+            ("seldom often", "No records", ""),
+            ("water tank", "11 records", "Tank 1007"),
+            ("tank water often", "11 records", "Tank 1007"),
+            ("often", "More than 1,000 records", "Thing 1059"),
+            ("thing often", "More than 1,000 records", "Thing 1059"),
+            ("thing -often", "22 records", "Thing 1050"),
+        ] {
+            let page = look_for(&home.ana, query).await;
+            assert!(page.body.contains(count), "{query}: {}", page.body);
+            assert_eq!(titles(&page).first().map_or("", String::as_str), first, "{query}");
+        }
+    }
+}
+
+
+both_engines! {
+    async fn what_takes_too_long_is_given_up(engine: Engine) {
+        use lifeops::store::db::{DbError, sql};
+        let home = Home::start(engine).await;
+        let db = home.server.app.db.clone();
+        let hurried = db.clone().within(std::time::Duration::from_millis(200));
+        let (slow, slower) = match engine {
+            Engine::Sqlite => {
+                let count = |to: &str| format!("with recursive n(i) as (select 1 union all select i + 1 from n where i < {to}) select count(*) as n from n");
+                (count("100000"), count("1000000000000"))
+            }
+            Engine::Postgres => ("select cast(1 as bigint) as n from pg_sleep(0.4)".to_owned(), "select cast(1 as bigint) as n from pg_sleep(60)".to_owned()),
+        };
+        for _ in 0..3 {
+            let given_up = sql(slower.clone()).one(&hurried).await;
+            assert!(matches!(given_up, Err(DbError::TooLong)));
+            assert_eq!(sql("select cast(7 as bigint) as n").one(&hurried).await.unwrap().int("n").unwrap(), 7);
+            // Who does not hurry, and what is part of a transaction, has time.
+            sql(slow.clone()).one(&db).await.unwrap();
+            let mut tx = hurried.begin().await.unwrap();
+            sql(slow.clone()).one(&mut tx).await.unwrap();
+            tx.rollback().await.unwrap();
+            let mut tx = hurried.snapshot().await.unwrap();
+            sql(slow.clone()).one(&mut tx).await.unwrap();
+        }
+        assert!(matches!(lifeops::error::Error::from(DbError::TooLong), lifeops::error::Error::Unavailable(_)));
+    }
+
+    async fn hits_come_in_other_orders_too(engine: Engine) {
+        let home = Home::start(engine).await;
+        for (title, says, occurred) in [
+            ("Zeppelin", "with a valve", "2011"), ("Älg", "valve", "2019-05"), ("bike", "valve", "2015-01-02"),
+            ("Valve of the tank", "", "2003"), ("Car", "a VALVE", "2020"), ("Dog", "nothing", "2022"),
+        ] {
+            home.create(&home.ana, title, &[("description", says), ("occurred", occurred)]).await;
+        }
+        for (order, wanted) in [
+            ("", ["Valve of the tank", "Car", "bike", "Älg", "Zeppelin"]),
+            ("title", ["Älg", "bike", "Car", "Valve of the tank", "Zeppelin"]),
+            ("happened", ["Car", "Älg", "bike", "Zeppelin", "Valve of the tank"]),
+        ] {
+            let page = home.ana.open(&format!("/search?q=valve&sort={order}")).await;
+            assert_eq!(titles(&page), wanted, "{order}");
+            assert!(page.says("5 records"));
+        }
+        let page = home.ana.open("/search?q=valve&sort=title").await;
+        assert!(page.says("by title"));
+        let form = page.form("Apply filters").fill("sort", "happened");
+        assert_eq!(titles(&home.ana.press(&form, "Apply filters").await)[0], "Car");
+        // A place of another order, or none at all, is the beginning.
+        for odd in ["before=r~3", "before=zz", "within=x", "after=2019~x", "within=-5&before="] {
+            let page = home.ana.open(&format!("/search?q=valve&sort=title&{odd}")).await;
+            assert_eq!(titles(&page).len(), 5, "{odd}");
+        }
+    }
+}

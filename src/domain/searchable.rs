@@ -71,6 +71,10 @@ pub enum Kind {
     Title,
     /// A word, or a stem, of anything.
     Anything,
+    /// The first letters of a word of the title, at most [`FIRST`]; see [`spelt_out`].
+    TitleBegins,
+    /// The first letters of a word of anything.
+    AnythingBegins,
     /// A whole tag.
     Tag,
     /// A whole category.
@@ -79,14 +83,20 @@ pub enum Kind {
     Present,
 }
 
-/// Whose records a term finds: those in one scope, deleted or not, in eight letters that no other scope is likely to have.
-/// It narrows what is looked at; who may see a record is decided by the record itself.
+/// How many letters of a word its beginnings have at most: what begins with more is looked for among whole words.
+pub const FIRST: usize = 12;
+
+/// How many letters a mark has.
+const MARK: usize = 12;
+
+/// Whose records a term finds: those in one scope, deleted or not, in letters of sixty bits, which no two scopes share. It
+/// narrows what is looked at, and is enough to count; who may see a record is decided by the record itself.
 pub fn mark(scope: Uuid, deleted: bool) -> String {
     let digest = Sha256::new()
         .chain_update(b"lifeops.search.1\0")
         .chain_update(scope.as_bytes())
         .chain_update([u8::from(deleted)]);
-    letters(&digest.finalize(), 8)
+    letters(&digest.finalize(), MARK)
 }
 
 /// The term of a word, stem (with a [`STEM`] in front), tag or category in a scope.
@@ -96,6 +106,8 @@ pub fn term(kind: Kind, mark: &str, word: &str) -> String {
         (Kind::Title, Some(stem)) => format!("u{mark}{stem}"),
         (Kind::Anything, None) => format!("b{mark}{word}"),
         (Kind::Anything, Some(stem)) => format!("s{mark}{stem}"),
+        (Kind::TitleBegins, _) => format!("q{mark}{word}"),
+        (Kind::AnythingBegins, _) => format!("p{mark}{word}"),
         (Kind::Tag, _) => format!("g{mark}{}", letters(&Sha256::digest(word.as_bytes()), 13)),
         (Kind::Category, _) => format!("c{mark}{}", letters(&Sha256::digest(word.as_bytes()), 13)),
         (Kind::Present, _) => format!("z{mark}"),
@@ -121,6 +133,25 @@ pub fn found_by<'a>(
     found_by
 }
 
+/// Terms for an index that reads the records of one whole term in their order, and of no others: beside each word stand
+/// all its beginnings, and the word as a stem, so that forms of a word are found by their stem alone.
+pub fn spelt_out(found_by: BTreeSet<String>) -> BTreeSet<String> {
+    let mut all = BTreeSet::new();
+    for term in &found_by {
+        let (kind, rest) = term.split_at(1);
+        let (begins, stem) = match kind {
+            "t" => ("q", "u"),
+            "b" => ("p", "s"),
+            _ => continue,
+        };
+        all.insert(format!("{stem}{rest}"));
+        let ends = rest.char_indices().map(|(at, c)| at + c.len_utf8()).skip(MARK).take(FIRST);
+        all.extend(ends.map(|end| format!("{begins}{}", &rest[..end])));
+    }
+    all.extend(found_by);
+    all
+}
+
 fn letters(bytes: &[u8], count: usize) -> String {
     const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
     bytes.iter().take(count).map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect()
@@ -134,8 +165,21 @@ mod tests {
     fn marks_are_told_apart_and_plain() {
         let (one, two) = (Uuid::from_u128(1), Uuid::from_u128(2));
         let marks = [mark(one, false), mark(one, true), mark(two, false)];
-        assert!(marks.iter().all(|mark| mark.len() == 8 && mark.bytes().all(|b| b.is_ascii_alphanumeric())));
+        assert!(marks.iter().all(|mark| mark.len() == MARK && mark.bytes().all(|b| b.is_ascii_alphanumeric())));
         assert!(marks[0] != marks[1] && marks[0] != marks[2]);
         assert_eq!(term(Kind::Anything, &marks[0], "~anod"), format!("s{}anod", marks[0]));
+    }
+
+    #[test]
+    fn beginnings_stand_beside_each_word() {
+        let mark = mark(Uuid::from_u128(1), false);
+        let terms = |kind, words: &[&str]| words.iter().map(|word| term(kind, &mark, word)).collect::<Vec<_>>();
+        let told = [terms(Kind::Anything, &["bär", "~bar"]), terms(Kind::Title, &["versicherungsnummer"])].concat();
+        let mut wanted = told.clone();
+        wanted.extend(terms(Kind::AnythingBegins, &["b", "bä", "bär"]));
+        wanted.extend(terms(Kind::Anything, &["~bär"]));
+        wanted.extend((1..=FIRST).flat_map(|n| terms(Kind::TitleBegins, &[&"versicherungsnummer"[..n]])));
+        wanted.extend(terms(Kind::Title, &["~versicherungsnummer"]));
+        assert_eq!(spelt_out(told.into_iter().collect()), wanted.into_iter().collect());
     }
 }

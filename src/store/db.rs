@@ -56,6 +56,8 @@ pub struct Db {
     looks_only: bool,
     /// How text is made into words for the search.
     language: Language,
+    /// How long what is asked outside a transaction may take; for ever if none.
+    patience: Option<Duration>,
 }
 
 /// A database's connections.
@@ -112,12 +114,15 @@ pub enum DbError {
     /// Every connection was taken for too long.
     #[error("every connection to the database is taken")]
     Busy,
+    /// What was asked took longer than it may.
+    #[error("the statement took too long and was given up")]
+    TooLong,
     /// Anything else the engine said.
     #[error("database: {0}")]
     Engine(#[source] sqlx::Error),
     /// Anything that SQLite said to a direct reader.
     #[error("database: {0}")]
-    Reading(#[from] rusqlite::Error),
+    Reading(#[source] rusqlite::Error),
     /// Anything that PostgreSQL said.
     #[error("database: {}", with_causes(.0))]
     Postgres(#[source] tokio_postgres::Error),
@@ -149,6 +154,15 @@ impl From<sqlx::Error> for DbError {
     }
 }
 
+impl From<rusqlite::Error> for DbError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::OperationInterrupted) => Self::TooLong,
+            _ => Self::Reading(error),
+        }
+    }
+}
+
 /// An error with everything that is behind it: the driver's own words name the kind alone.
 fn with_causes(error: &dyn std::error::Error) -> String {
     let mut words = error.to_string();
@@ -167,13 +181,11 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 pub struct Sql {
     text: Cow<'static, str>,
     values: Vec<Value>,
-    /// Its text comes once: what was prepared for it is not kept.
-    once: bool,
 }
 
 /// Begins a statement from its text.
 pub fn sql(text: impl Into<Cow<'static, str>>) -> Sql {
-    Sql { text: text.into(), values: Vec::new(), once: false }
+    Sql { text: text.into(), values: Vec::new() }
 }
 
 impl Sql {
@@ -186,12 +198,6 @@ impl Sql {
     /// Binds a list of values.
     pub fn bind_all<V: Into<Value>>(mut self, values: impl IntoIterator<Item = V>) -> Self {
         self.values.extend(values.into_iter().map(Into::into));
-        self
-    }
-
-    /// Says that its text is this caller's alone, with values in it: what is prepared for it is not kept.
-    pub fn once(mut self) -> Self {
-        self.once = true;
         self
     }
 
@@ -219,12 +225,14 @@ impl Sql {
     pub async fn all<'a>(self, on: impl Into<On<'a>>) -> Result<Vec<Row>, DbError> {
         self.check()?;
         let on = on.into();
-        let meter = on.meter().clone();
+        let (meter, patience) = (on.meter().clone(), on.patience());
         let found = match on.target() {
-            Target::Direct(readers) => readers.one(self.clone()).await?,
+            Target::Direct(readers) => readers.one(self.clone(), patience).await?,
             Target::SqlitePool(pool) => rows(self.sqlite()?.fetch_all(pool).await?, Row::Sqlite),
             Target::SqliteTx(tx) => rows(self.sqlite()?.fetch_all(&mut **tx).await?, Row::Sqlite),
-            Target::Postgres(direct) => direct.all(std::slice::from_ref(&self)).await?.pop().unwrap_or_default(),
+            Target::Postgres(direct) => {
+                direct.all(std::slice::from_ref(&self), patience).await?.pop().unwrap_or_default()
+            }
             Target::PostgresTx(tx) => tx.all(std::slice::from_ref(&self)).await?.pop().unwrap_or_default(),
         };
         meter.count(&self, found.len());
@@ -235,12 +243,14 @@ impl Sql {
     pub async fn optional<'a>(self, on: impl Into<On<'a>>) -> Result<Option<Row>, DbError> {
         self.check()?;
         let on = on.into();
-        let meter = on.meter().clone();
+        let (meter, patience) = (on.meter().clone(), on.patience());
         let found = match on.target() {
-            Target::Direct(readers) => readers.one(self.clone()).await?.into_iter().next(),
+            Target::Direct(readers) => readers.one(self.clone(), patience).await?.into_iter().next(),
             Target::SqlitePool(pool) => self.sqlite()?.fetch_optional(pool).await?.map(Row::Sqlite),
             Target::SqliteTx(tx) => self.sqlite()?.fetch_optional(&mut **tx).await?.map(Row::Sqlite),
-            Target::Postgres(direct) => direct.all(std::slice::from_ref(&self)).await?.into_iter().flatten().next(),
+            Target::Postgres(direct) => {
+                direct.all(std::slice::from_ref(&self), patience).await?.into_iter().flatten().next()
+            }
             Target::PostgresTx(tx) => tx.all(std::slice::from_ref(&self)).await?.into_iter().flatten().next(),
         };
         meter.count(&self, usize::from(found.is_some()));
@@ -383,6 +393,13 @@ impl<'a> On<'a> {
         }
     }
 
+    fn patience(&self) -> Option<Duration> {
+        match self {
+            Self::Reading(db) | Self::Writing(db) => db.patience,
+            Self::Tx(_) => None,
+        }
+    }
+
     fn target(self) -> Target<'a> {
         match self {
             Self::Reading(db) => match &db.pools {
@@ -502,6 +519,7 @@ impl Db {
             meter: Meter::default(),
             looks_only: false,
             language: Language::default(),
+            patience: None,
         })
     }
 
@@ -517,6 +535,7 @@ impl Db {
             meter: Meter::default(),
             looks_only: false,
             language: Language::default(),
+            patience: None,
         })
     }
 
@@ -541,6 +560,12 @@ impl Db {
     /// The same database, with text made into words by the rules of a language.
     pub fn in_language(self, language: Language) -> Self {
         Self { language, ..self }
+    }
+
+    /// The same database for somebody who does not wait for ever: what is asked outside a transaction is given up after
+    /// so long.
+    pub fn within(self, patience: Duration) -> Self {
+        Self { patience: Some(patience), ..self }
     }
 
     /// How text is made into words for the search.
@@ -588,8 +613,8 @@ impl Db {
             return Ok(Vec::new());
         }
         let found = match &self.pools {
-            Pools::Sqlite { direct, .. } => direct.all(statements.clone()).await?,
-            Pools::Postgres { direct, .. } => direct.all(&statements).await?,
+            Pools::Sqlite { direct, .. } => direct.all(statements.clone(), self.patience).await?,
+            Pools::Postgres { direct, .. } => direct.all(&statements, self.patience).await?,
         };
         for (statement, rows) in statements.iter().zip(&found) {
             self.meter.count(statement, rows.len());
@@ -604,7 +629,7 @@ impl Db {
         }
         let open = match &self.pools {
             Pools::Sqlite { writer, .. } => Open::Sqlite(begin_writing(writer.clone()).await?),
-            Pools::Postgres { direct, .. } => Open::Postgres(Box::new(direct.begin("begin").await?)),
+            Pools::Postgres { direct, .. } => Open::Postgres(Box::new(direct.begin("begin; set local statement_timeout = 0").await?)),
         };
         Ok(Tx { open, meter: self.meter.clone(), language: self.language })
     }
@@ -614,7 +639,7 @@ impl Db {
         let open = match &self.pools {
             Pools::Sqlite { readers, .. } => Open::Sqlite(readers.begin().await?),
             Pools::Postgres { direct, .. } => {
-                Open::Postgres(Box::new(direct.begin("begin isolation level repeatable read read only").await?))
+                Open::Postgres(Box::new(direct.begin("begin isolation level repeatable read read only; set local statement_timeout = 0").await?))
             }
         };
         Ok(Tx { open, meter: self.meter.clone(), language: self.language })
@@ -668,7 +693,7 @@ async fn begin_writing(writer: SqlitePool) -> Result<sqlx::Transaction<'static, 
 async fn is_current(migrations: &sqlx::migrate::Migrator, direct: &Connections) -> bool {
     let made = sql("select version, checksum from _sqlx_migrations where success order by version");
     // There is no such table yet: the migrator makes it.
-    let Ok(mut made) = direct.all(&[made]).await else { return false };
+    let Ok(mut made) = direct.all(&[made], None).await else { return false };
     let made: Vec<_> =
         made.pop().unwrap_or_default().iter().map(|row| (row.int("version"), row.bytes("checksum"))).collect();
     made.len() == migrations.iter().count()

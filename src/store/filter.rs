@@ -23,6 +23,7 @@ use super::views::{self, LISTED, Listed, Suggestions};
 mod walk;
 
 use walk::Walk;
+pub(super) use walk::{beyond, order};
 
 /// How many records a page of the list has.
 pub const PAGE: usize = 50;

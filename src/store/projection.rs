@@ -24,6 +24,8 @@ mod rows;
 mod search;
 mod timeline;
 
+pub use search::{Order, put_in_order};
+
 use labels::scope;
 use rows::{write_changes, write_view};
 

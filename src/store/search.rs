@@ -12,16 +12,20 @@ use crate::domain::record::Record;
 use crate::domain::when::Occurred;
 use crate::error::{Error, Result};
 
-use super::db::{Db, Row, Sql};
-use super::filter::{Entered, Filter};
-use super::history::Place;
+use super::db::{Db, Row};
+use super::filter::{Entered, Filter, Key};
+use super::history;
 use super::people::{self, People};
 use super::views::{self, Listed, Suggestions};
 
 mod asking;
+mod frequency;
 mod spots;
+mod terms;
 
-use asking::Asking;
+use asking::{Asking, From};
+
+pub use asking::Place;
 
 /// How many records a page shows.
 pub const PAGE: usize = 20;
@@ -41,8 +45,17 @@ pub enum Part {
     Rest,
 }
 
+impl Part {
+    fn number(self) -> i64 {
+        match self {
+            Self::Title => 0,
+            Self::Rest => 1,
+        }
+    }
+}
+
 /// Where a page begins.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Cursor {
     /// At the beginning.
     First,
@@ -50,6 +63,8 @@ pub enum Cursor {
     Before(Part, i64),
     /// In front of it.
     After(Part, i64),
+    /// In another order than the usual.
+    Sorted(Place),
 }
 
 /// A record that was found.
@@ -71,7 +86,7 @@ pub enum Spot {
         /// The version of the event that tells it.
         version: i64,
         /// Its place in the story.
-        place: Place,
+        place: history::Place,
         /// When it happened.
         occurred: Occurred,
         /// What it says: its words, and its figures.
@@ -97,6 +112,8 @@ pub struct Found {
     pub older: Option<Cursor>,
     /// Whether `older` goes on because enough was read, not because the page is full.
     pub stopped: bool,
+    /// In another order than the usual: where the records begin that were not put in order with these, if there are any.
+    pub apart: Option<Cursor>,
     /// How many match: beyond [`COUNTED`] it is [`COUNTED`] + 1; none if that is not known.
     pub count: Option<i64>,
     /// Where nothing was found for several words: which of them stand nowhere in what the member may see.
@@ -112,48 +129,56 @@ pub struct Found {
 pub struct Wanted<'a> {
     /// What was typed.
     pub query: &'a Query,
-    /// What else was chosen. Its order means nothing here.
+    /// What else was chosen.
     pub filter: &'a Filter,
     /// What its range means in instants.
     pub entered: Entered,
 }
 
-/// A page of the records that match, of those that the member may see.
+/// A page of the records that match, of those that the member may see. The cursor has to fit the order.
 ///
 /// # Errors
 /// If the database refuses.
 pub async fn search(db: &Db, actor: &Actor, wanted: &Wanted<'_>, cursor: Cursor) -> Result<Found> {
-    let asking = Asking::of(db.engine(), actor, wanted);
-    let backward = matches!(cursor, Cursor::After(..));
+    if let Cursor::Sorted(place) = &cursor {
+        return sorted(db, actor, wanted, place).await;
+    }
+    let mut asking = Asking::of(db.engine(), actor, wanted);
     let mut parts = if wanted.query.with.is_empty() { vec![Part::Rest] } else { vec![Part::Title, Part::Rest] };
-    let edge = match cursor {
-        Cursor::First => None,
+    let from = match cursor {
+        Cursor::First | Cursor::Sorted(_) => From { at: None, backward: false },
         Cursor::Before(part, position) => {
             parts.retain(|known| *known >= part);
-            Some((part, position))
+            From { at: Some((part, position)), backward: false }
         }
         Cursor::After(part, position) => {
             parts.retain(|known| *known <= part);
             parts.reverse();
-            Some((part, position))
+            From { at: Some((part, position)), backward: true }
         }
     };
-    let edge_of = |part: Part| edge.filter(|(known, _)| *known == part).map(|(_, position)| position);
-    let mut asked: Vec<Sql> = parts.iter().map(|part| asking.page(*part, edge_of(*part), backward, PAGE + 1)).collect();
-    let counts = cursor == Cursor::First && !asking.reads();
-    if counts {
-        asked.push(asking.count());
-    }
-    asked.extend([views::suggestions_statement(actor), people::statement(actor)]);
-    let mut answers = db.one_by_one(asked).await?;
-    let people = people::read(&answers.pop().unwrap_or_default())?;
-    let known = views::read_suggestions(&answers.pop().unwrap_or_default())?;
+    let frequencies = asking.frequencies();
+    let first = frequencies.clone().unwrap_or_else(|| asking.first(&parts, &from, PAGE + 1));
+    let [first, known, people] =
+        db.together([first, views::suggestions_statement(actor), people::statement(actor)]).await?;
+    let (known, people) = (views::read_suggestions(&known)?, people::read(&people)?);
+    let rows = match frequencies {
+        None => first,
+        Some(_) => {
+            asking.learn(&first, if wanted.filter.deleted { known.deleted } else { known.records })?;
+            asking.find(db, &parts, &from, PAGE + 1).await?
+        }
+    };
     let mut found: Vec<(Part, &Row)> = Vec::new();
     let mut stopped = None;
-    for (part, rows) in parts.iter().zip(&answers) {
-        found.extend(rows.iter().map(|row| (*part, row)));
-        if asking.reads() && rows.len() <= PAGE && found.len() <= PAGE {
-            stopped = asking.last_read(db, *part, edge_of(*part), backward).await?.map(|position| (*part, position));
+    for part in &parts {
+        for row in &rows {
+            if row.int("part")? == part.number() {
+                found.push((*part, row));
+            }
+        }
+        if asking.reads() && found.len() <= PAGE {
+            stopped = asking.last_read(db, Some(*part), &from).await?.map(|position| (*part, position));
             if stopped.is_some() {
                 break;
             }
@@ -161,7 +186,7 @@ pub async fn search(db: &Db, actor: &Actor, wanted: &Wanted<'_>, cursor: Cursor)
     }
     let more = found.len() > PAGE;
     found.truncate(PAGE);
-    if backward {
+    if from.backward {
         found.reverse();
     }
     let mut hits = Vec::with_capacity(found.len());
@@ -173,14 +198,14 @@ pub async fn search(db: &Db, actor: &Actor, wanted: &Wanted<'_>, cursor: Cursor)
         |at: Option<&(Part, &Row)>| at.map(|(part, row)| Ok::<_, Error>((*part, row.int("position")?))).transpose();
     let (first, last) = (place(found.first())?, place(found.last())?);
     let stop = stopped.filter(|_| !more);
-    let (newer, older) = match (cursor, backward) {
+    let (newer, older) = match (&cursor, from.backward) {
         (Cursor::First, _) => (None, last.filter(|_| more).or(stop)),
         (_, false) => (first, last.filter(|_| more).or(stop)),
         (_, true) => (first.filter(|_| more).or(stop), last),
     };
-    let count = match answers.get(parts.len()) {
-        Some(counted) if counts => counted.first().map(|row| row.int("records")).transpose()?,
-        _ if cursor == Cursor::First && !more && stop.is_none() => i64::try_from(hits.len()).ok(),
+    let count = match cursor {
+        Cursor::First if !more && stop.is_none() => i64::try_from(hits.len()).ok(),
+        Cursor::First if !asking.reads() => Some(asking.count(db).await?),
         _ => None,
     };
     let nowhere = match hits.is_empty() && cursor == Cursor::First && wanted.query.with.len() > 1 {
@@ -192,8 +217,64 @@ pub async fn search(db: &Db, actor: &Actor, wanted: &Wanted<'_>, cursor: Cursor)
         newer: newer.map(|(part, position)| Cursor::After(part, position)),
         older: older.map(|(part, position)| Cursor::Before(part, position)),
         stopped: stop.is_some(),
+        apart: None,
         count,
         nowhere,
+        known,
+        people,
+    })
+}
+
+/// The same in the order that the filter names.
+async fn sorted(db: &Db, actor: &Actor, wanted: &Wanted<'_>, place: &Place) -> Result<Found> {
+    let mut asking = Asking::of(db.engine(), actor, wanted);
+    let frequencies = asking.frequencies();
+    let first = frequencies.clone().unwrap_or_else(|| asking.sorted(place, PAGE + 1));
+    let [first, known, people] =
+        db.together([first, views::suggestions_statement(actor), people::statement(actor)]).await?;
+    let (known, people) = (views::read_suggestions(&known)?, people::read(&people)?);
+    let mut rows = match frequencies {
+        None => first,
+        Some(_) => {
+            asking.learn(&first, if wanted.filter.deleted { known.deleted } else { known.records })?;
+            asking.sorted(place, PAGE + 1).all(db).await?
+        }
+    };
+    let more = rows.len() > PAGE;
+    rows.truncate(PAGE);
+    if place.backward {
+        rows.reverse();
+    }
+    let mut hits = Vec::with_capacity(rows.len());
+    for row in &rows {
+        hits.push(Hit { listed: Listed::read(row)?, state: row.json("state")?, spots: Vec::new() });
+    }
+    spots::find(db, actor, wanted.query, &mut hits).await?;
+    let window = From { at: place.window.map(|position| (Part::Rest, position)), backward: false };
+    let apart = asking.last_read(db, None, &window).await?;
+    let key = |row: Option<&Row>| row.map(|row| Key::read(wanted.filter.sort, row)).transpose();
+    let (begin, end) = (key(rows.first())?, key(rows.last())?);
+    let to = |key: Option<Key>, backward: bool| {
+        key.map(|key| Cursor::Sorted(Place { window: place.window, key: Some(key), backward }))
+    };
+    let (before, after) = match (&place.key, place.backward) {
+        (None, _) => (false, more),
+        (Some(_), false) => (true, more),
+        (Some(_), true) => (more, true),
+    };
+    let count = match place.key.is_none() && place.window.is_none() {
+        true if !more && apart.is_none() => i64::try_from(hits.len()).ok(),
+        true if !asking.reads() => Some(asking.count(db).await?),
+        _ => None,
+    };
+    Ok(Found {
+        hits,
+        newer: to(begin.filter(|_| before), true),
+        older: to(end.filter(|_| after), false),
+        stopped: false,
+        apart: apart.map(|window| Cursor::Sorted(Place { window: Some(window), ..Place::default() })),
+        count,
+        nowhere: Vec::new(),
         known,
         people,
     })

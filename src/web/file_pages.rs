@@ -309,7 +309,7 @@ async fn show_all(
             may_add: me.actor.role.may_write() && (view.state.deleted.is_none() || !errors.is_empty()),
             shown: FilesShown::of(view.id, &files, None),
             put_away: put_away.iter().map(|file| FileView::of(view.id, file)).collect(),
-            pages: Pages { newer: before.map(|_| path.clone()), older, what: "files" },
+            pages: Pages { newer: before.map(|_| path.clone()), older, what: "files", by_title: false },
             of_note: note,
             bundle: format!("{path}.zip"),
             action: path,

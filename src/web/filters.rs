@@ -224,6 +224,15 @@ impl FilterForm {
         self
     }
 
+    /// The same for a search: kept short, and its usual order is another one.
+    pub fn of_search(mut self) -> Self {
+        if let Some(usual) = self.sorts.first_mut() {
+            usual.1 = "titles first, then latest change first";
+        }
+        self.compact = true;
+        self
+    }
+
     /// The form for a filter.
     pub fn of(action: &'static str, filter: &Filter, asked: &RawForm, known: &Suggestions, people: &People) -> Self {
         let sorts = [

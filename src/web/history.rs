@@ -54,6 +54,7 @@ pub async fn whole(
             newer: found.newer.as_ref().map(|cursor| address(id, cursor)),
             older: found.older.as_ref().map(|cursor| address(id, cursor)),
             what: "events",
+            by_title: false,
         },
         story: Story { words: words(&found), years: teller.years(&found.entries), ..Story::default() },
     }))
@@ -86,6 +87,7 @@ pub async fn field(
             newer: before.map(|_: i64| with_query(&path, &[("key", &key)])),
             older: older.map(|older| with_query(&path, &[("key", &key), ("before", &older)])),
             what: "changes",
+            by_title: false,
         },
         lines: lines.iter().map(|line| LineView::of(line, &zone)).collect(),
         label,

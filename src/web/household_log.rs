@@ -48,6 +48,7 @@ pub async fn show(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
             newer: before.map(|_| PATH.to_owned()),
             older: older.map(|older| with_query(PATH, &[("before", &older)])),
             what: "entries",
+            by_title: false,
         },
     }))
 }

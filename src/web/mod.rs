@@ -3,6 +3,7 @@
 //! and its handler.
 
 use std::future::Future;
+use std::time::Duration;
 
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -12,7 +13,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, Predicate};
 
-use crate::app::App;
+use crate::app::{App, Parts};
 
 pub mod about;
 pub mod account;
@@ -85,8 +86,13 @@ pub mod weighing;
 
 pub use limits::BODY_LIMIT;
 
+/// How long a page waits for the answer of one statement. What lists and searches read is bounded, so that it takes a
+/// fraction of that at any size; this is for the case that nobody thought of.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Everything that a browser can ask for.
 pub fn router(app: App) -> Router {
+    let app = App::from(Parts { db: app.db.clone().within(PATIENCE), ..Parts::clone(&app) });
     let (pages, open) = routes::all().routers();
     pages
         .fallback(error::nothing_here)

@@ -61,6 +61,7 @@ pub async fn list(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
                 newer: found.newer.as_ref().map(|cursor| address(&filter, cursor)),
                 older: found.older.as_ref().map(|cursor| address(&filter, cursor)),
                 what: "records",
+                by_title: filter.sort == Sort::Title,
             },
             order: filters::sort_words(filter.sort),
             further: further.map(|cursor| address(&filter, cursor)),
@@ -151,6 +152,8 @@ pub struct Pages {
     pub older: Option<String>,
     /// What is paged through, in the plural.
     pub what: &'static str,
+    /// Whether it is in the order of titles: nothing is older then.
+    pub by_title: bool,
 }
 
 /// A record in a list.

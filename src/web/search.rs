@@ -8,8 +8,8 @@ use crate::app::App;
 use crate::domain::analysis::{Cut, Language};
 use crate::domain::query::{self, Query};
 use crate::domain::searchable::{self, Spot as Text};
-use crate::store::filter::{Filter, Sort};
-use crate::store::search::{self, COUNTED, Cursor, Found, Hit, Part, READ, Spot, Wanted};
+use crate::store::filter::{self, Filter, Sort};
+use crate::store::search::{self, COUNTED, Cursor, Found, Hit, Part, Place, READ, Spot, Wanted};
 use crate::store::{people, views};
 
 use super::error::HtmlError;
@@ -34,11 +34,14 @@ pub async fn show(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
     let typed = asked.text("q").trim().to_owned();
     let now = moments::now(&app, &me.actor);
     let mut errors = Errors::none();
-    let filter = Filter { sort: Sort::default(), ..filters::read(&asked, now.date(), &mut errors) };
+    let filter = filters::read(&asked, now.date(), &mut errors);
     let entered = filters::entered(&filter, &moments::zone(&me.actor));
     let query = Query::parse(&typed, app.db.language(), now.date());
-    let cursor = cursor(&asked);
-    let found = match query.is_empty() && filter == Filter::default() {
+    let cursor = cursor(&asked, filter.sort);
+    let begins = matches!(&cursor, Cursor::First) || matches!(&cursor, Cursor::Sorted(place) if *place == Place::default());
+    let backward = matches!(&cursor, Cursor::After(..)) || matches!(&cursor, Cursor::Sorted(place) if place.backward);
+    let is_default = Filter { sort: Sort::default(), ..filter.clone() } == Filter::default();
+    let found = match query.is_empty() && is_default {
         true => None,
         false => {
             let wanted = Wanted { query: &query, filter: &filter, entered };
@@ -53,7 +56,7 @@ pub async fn show(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
     let shown = Shown { typed: &typed, filter: &filter };
     let marker = Marker { query: &query, language: app.db.language() };
     let count_words = found.as_ref().map(|found| count_words(found, filter.deleted)).unwrap_or_default();
-    let title = match (typed.is_empty(), cursor == Cursor::First) {
+    let title = match (typed.is_empty(), begins) {
         (true, _) => "Search".to_owned(),
         (false, true) => format!("\u{201c}{}\u{201d} – search", short(&typed)),
         (false, false) => format!("\u{201c}{}\u{201d} – search, further on", short(&typed)),
@@ -70,11 +73,13 @@ pub async fn show(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
                 .wrong(!errors.is_empty())
                 .status(count_words.clone()),
             rows: found.iter().flat_map(|found| &found.hits).map(|hit| HitView::of(hit, &marker, now.year())).collect(),
-            further: if matches!(cursor, Cursor::After(..)) { pages.newer.clone() } else { pages.older.clone() },
+            further: if backward { pages.newer.clone() } else { pages.older.clone() },
+            apart: found.as_ref().and_then(|found| found.apart.as_ref()).map(|apart| (grouped(READ), shown.link(apart))),
+            order: search_order(filter.sort),
             stopped: stopped.then(|| grouped(READ)),
             instead: (!filter.deleted && !query.is_empty()).then(|| filters::address(PATH, &deleted, &[("q", &typed)])),
             asked: found.is_some(),
-            further_on: cursor != Cursor::First,
+            further_on: !begins,
             nowhere: found.as_ref().map(|found| nowhere(found, &query, &shown)).unwrap_or_default(),
             cut: query.cut,
             no_dates: query.no_dates.join(", "),
@@ -82,7 +87,7 @@ pub async fn show(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
             filter: FilterForm {
                 is_set: found.is_some(),
                 keep: filters::keep(&filters::address(PATH, &filter, &[("q", &typed)])),
-                ..FilterForm::of(PATH, &filter, &asked, &known, &people).in_one_order().with(vec![("q", typed.clone())])
+                ..FilterForm::of(PATH, &filter, &asked, &known, &people).of_search().with(vec![("q", typed.clone())])
             },
             typed,
             chips,
@@ -123,7 +128,22 @@ fn grouped(number: i64) -> String {
     }
 }
 
-fn cursor(asked: &RawForm) -> Cursor {
+/// What hits are ordered by, in words.
+fn search_order(sort: Sort) -> &'static str {
+    match sort {
+        Sort::Activity => "titles first, then latest change first",
+        other => filters::sort_words(other),
+    }
+}
+
+fn cursor(asked: &RawForm, sort: Sort) -> Cursor {
+    if sort != Sort::Activity {
+        let (before, after) = (asked.text("before"), asked.text("after"));
+        let (words, backward) = if before.is_empty() { (after, true) } else { (before, false) };
+        let key = filter::key(sort, &words);
+        let window = asked.text("within").parse().ok().filter(|position: &i64| *position > 0);
+        return Cursor::Sorted(Place { window, backward: backward && key.is_some(), key });
+    }
     let place = |name: &str| {
         let text = asked.text(name);
         let (part, position) = text.split_once('~')?;
@@ -168,15 +188,30 @@ struct Shown<'a> {
 
 impl Shown<'_> {
     fn pages(&self, found: &Found) -> Pages {
+        let link = |cursor: &Cursor| self.link(cursor);
+        Pages {
+            newer: found.newer.as_ref().map(link),
+            older: found.older.as_ref().map(link),
+            what: "matches",
+            by_title: self.filter.sort == Sort::Title,
+        }
+    }
+
+    fn link(&self, cursor: &Cursor) -> String {
         let words = |part: Part, position: i64| format!("{}~{position}", if part == Part::Title { "t" } else { "r" });
-        let address =
-            |name: &str, place: &str| filters::address(PATH, self.filter, &[("q", self.typed), (name, place)]);
-        let link = |cursor: &Cursor| match *cursor {
-            Cursor::First => address("before", ""),
-            Cursor::Before(part, position) => address("before", &words(part, position)),
-            Cursor::After(part, position) => address("after", &words(part, position)),
+        let address = |name: &str, place: &str, within: &str| {
+            filters::address(PATH, self.filter, &[("q", self.typed), (name, place), ("within", within)])
         };
-        Pages { newer: found.newer.as_ref().map(link), older: found.older.as_ref().map(link), what: "matches" }
+        match cursor {
+            Cursor::First => address("before", "", ""),
+            Cursor::Before(part, position) => address("before", &words(*part, *position), ""),
+            Cursor::After(part, position) => address("after", &words(*part, *position), ""),
+            Cursor::Sorted(place) => {
+                let within = place.window.map(|position| position.to_string()).unwrap_or_default();
+                let key = place.key.as_ref().map(filter::key_words).unwrap_or_default();
+                address(if place.backward { "after" } else { "before" }, &key, &within)
+            }
+        }
     }
 
     /// The filters that were typed into the box, each as a link that removes it.
@@ -405,6 +440,8 @@ struct SearchTemplate {
     rows: Vec<HitView>,
     pages: Pages,
     further: Option<String>,
+    apart: Option<(String, String)>,
+    order: &'static str,
     stopped: Option<String>,
     instead: Option<String>,
     errors: Errors,

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant as Moment};
 
 use rusqlite::config::DbConfig;
 use rusqlite::types::Value as Cell;
@@ -18,6 +18,9 @@ use super::{DbError, Row, Sql, Value, WAITING, bad};
 fn at_once() -> usize {
     std::thread::available_parallelism().map_or(2, std::num::NonZero::get).saturating_add(1).min(4)
 }
+
+/// After how many steps of SQLite's machine it is seen whether a statement took too long: some milliseconds.
+const STEPS: i32 = 100_000;
 
 /// How many prepared statements a connection keeps.
 const PREPARED: usize = 128;
@@ -58,17 +61,21 @@ impl Readers {
     }
 
     /// Runs statements one after the other on one connection. A caller that is gone by then changes nothing.
-    pub(super) async fn all(&self, statements: Vec<Sql>) -> Result<Vec<Vec<Row>>, DbError> {
+    pub(super) async fn all(
+        &self,
+        statements: Vec<Sql>,
+        patience: Option<Duration>,
+    ) -> Result<Vec<Vec<Row>>, DbError> {
         let shelf = Arc::clone(&self.0);
         let waiting = tokio::time::timeout(WAITING, self.0.seats.acquire());
         let _seat = waiting.await.map_err(|_| DbError::Busy)?.map_err(|_| DbError::Busy)?;
-        let task = tokio::task::spawn_blocking(move || shelf.read(&statements));
+        let task = tokio::task::spawn_blocking(move || shelf.read(&statements, patience));
         task.await.map_err(|_| DbError::Engine(sqlx::Error::WorkerCrashed))?
     }
 
     /// Runs one statement.
-    pub(super) async fn one(&self, statement: Sql) -> Result<Vec<Row>, DbError> {
-        Ok(self.all(vec![statement]).await?.pop().unwrap_or_default())
+    pub(super) async fn one(&self, statement: Sql, patience: Option<Duration>) -> Result<Vec<Row>, DbError> {
+        Ok(self.all(vec![statement], patience).await?.pop().unwrap_or_default())
     }
 
     /// Closes what rests; nothing new opens.
@@ -85,13 +92,20 @@ impl Shelf {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn read(&self, statements: &[Sql]) -> Result<Vec<Vec<Row>>, DbError> {
+    fn read(&self, statements: &[Sql], patience: Option<Duration>) -> Result<Vec<Vec<Row>>, DbError> {
         let resting = self.free().pop();
         let connection = match resting {
             Some(connection) => connection,
             None => self.open()?,
         };
+        if let Some(patience) = patience {
+            let begun = Moment::now();
+            connection.progress_handler(STEPS, Some(move || begun.elapsed() > patience));
+        }
         let read = statements.iter().map(|sql| rows(&connection, sql)).collect();
+        if patience.is_some() {
+            connection.progress_handler(0, None::<fn() -> bool>);
+        }
         self.free().push(connection);
         read
     }

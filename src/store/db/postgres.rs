@@ -36,8 +36,10 @@ const IDLE: Duration = Duration::from_secs(10 * 60);
 const STARTING: Duration = Duration::from_millis(200);
 
 /// What every connection is told first. Every statement here finds its rows by the same index whatever its values are:
-/// planning anew for each set of values, or compiling, takes several times as long as the statement itself.
-const SETTINGS: &str = "set plan_cache_mode = force_generic_plan; set jit = off; set timezone = 'UTC'";
+/// planning anew for each set of values, or compiling, takes several times as long as the statement itself. None is shared
+/// among several processes: each would have to be started, and what one after the other finds has an order.
+const SETTINGS: &str = "set plan_cache_mode = force_generic_plan; set jit = off;
+    set max_parallel_workers_per_gather = 0; set timezone = 'UTC'";
 
 /// Connections to one database, opened as they are needed.
 #[derive(Clone, Debug)]
@@ -79,15 +81,16 @@ impl Connections {
     }
 
     /// Sends statements that read, together, and returns the rows of each.
-    pub(super) async fn all(&self, statements: &[Sql]) -> Result<Vec<Vec<Row>>, DbError> {
+    pub(super) async fn all(&self, statements: &[Sql], patience: Option<Duration>) -> Result<Vec<Vec<Row>>, DbError> {
         let mut lent = self.lend().await?;
         let mut found = Vec::with_capacity(statements.len());
         for some in statements.chunks(TOGETHER) {
-            let mut sent = lent.link()?.send(Parcel { reads: some, ..Parcel::default() }).await;
+            let parcel = Parcel { reads: some, ..Parcel::default() };
+            let mut sent = lent.link()?.send_within(patience, parcel).await;
             if sent.is_err() && lent.is_stale() {
                 // What rested had been closed meanwhile. Nothing was changed, so it may be asked again.
                 lent.renew().await?;
-                sent = lent.link()?.send(Parcel { reads: some, ..Parcel::default() }).await;
+                sent = lent.link()?.send_within(patience, parcel).await;
             }
             found.extend(sent?.found);
         }
@@ -98,7 +101,7 @@ impl Connections {
     pub(super) async fn run(&self, statement: &Sql) -> Result<u64, DbError> {
         let mut lent = self.lend().await?;
         let parcel = Parcel { writes: std::slice::from_ref(statement), ..Parcel::default() };
-        Ok(lent.link()?.send(parcel).await?.touched.pop().unwrap_or_default())
+        Ok(lent.link()?.send_within(None, parcel).await?.touched.pop().unwrap_or_default())
     }
 
     /// Begins a transaction with this word. It is sent with the first statement.
@@ -288,10 +291,10 @@ impl Drop for PgTx {
 /// What is sent before the first answer is waited for, in this order.
 #[derive(Clone, Copy, Default)]
 struct Parcel<'a> {
-    begin: Option<&'static str>,
+    begin: Option<&'a str>,
     writes: &'a [Sql],
     reads: &'a [Sql],
-    last: Option<&'static str>,
+    last: Option<&'a str>,
 }
 
 /// What came back.
@@ -309,6 +312,8 @@ struct Link {
     client: Client,
     driving: Driving,
     prepared: HashMap<String, Statement>,
+    /// How long a statement may take, as the server was told last; none if that is not known.
+    patience: Option<Option<Duration>>,
     /// Whether the connection is gone.
     ended: bool,
     opened: Moment,
@@ -328,10 +333,34 @@ impl Link {
             }
         };
         let now = Moment::now();
-        let mut link = Self { client, driving, prepared: HashMap::new(), ended: false, opened: now, used: now };
+        let mut link = Self {
+            client,
+            driving,
+            prepared: HashMap::new(),
+            patience: None,
+            ended: false,
+            opened: now,
+            used: now,
+        };
         let Self { client, driving, ended, .. } = &mut link;
         driven(driving, ended, client.batch_execute(SETTINGS)).await?;
         Ok(link)
+    }
+
+    /// Sends a parcel of which no statement may take longer than this.
+    async fn send_within(&mut self, patience: Option<Duration>, parcel: Parcel<'_>) -> Result<Sent, Error> {
+        if self.patience == Some(patience) {
+            return self.send(parcel).await;
+        }
+        let millis = patience.map_or(0, |patience| patience.as_millis().max(1));
+        let word = format!("set statement_timeout = {millis}");
+        // If nobody waits for the end of it, it is told again next time.
+        self.patience = None;
+        let sent = self.send(Parcel { begin: Some(&word), ..parcel }).await;
+        if sent.is_ok() {
+            self.patience = Some(patience);
+        }
+        sent
     }
 
     /// Sends a parcel and waits for every answer; the first error counts.
@@ -362,9 +391,6 @@ impl Link {
         let found = found.into_iter().map(|rows| Ok(rows?.into_iter().map(Row::Postgres).collect()));
         let found = found.collect::<Result<_, Error>>()?;
         ended?;
-        for sql in parcel.writes.iter().chain(parcel.reads).filter(|sql| sql.once) {
-            self.prepared.remove(sql.text());
-        }
         Ok(Sent { touched, found })
     }
 
@@ -487,6 +513,9 @@ impl From<Error> for DbError {
             }
             if said.message().contains("append-only") {
                 return Self::Guarded(said.message().to_owned());
+            }
+            if *said.code() == SqlState::QUERY_CANCELED {
+                return Self::TooLong;
             }
         }
         Self::Postgres(error)

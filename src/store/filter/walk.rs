@@ -14,6 +14,43 @@ use crate::store::views::{Suggestions, VISIBLE};
 
 use super::{COUNTED, Cursor, Entered, Filter, Key, READ, Sort, Wanted};
 
+impl Key {
+    /// The key of a row that has what it takes.
+    pub(in crate::store) fn read(sort: Sort, row: &Row) -> Result<Self> {
+        Ok(match sort {
+            Sort::Activity => Self::Activity(row.int("position")?),
+            Sort::Happened => Self::Happened(row.text("happened")?, row.int("position")?),
+            Sort::Title => Self::Title(row.bytes("title_key")?, RecordId(row.uuid("id")?)),
+        })
+    }
+}
+
+/// What rows of `record_label` are ordered by.
+pub(in crate::store) fn order(sort: Sort, alias: &str, descends: bool) -> String {
+    let order = if descends { "desc" } else { "asc" };
+    match sort {
+        Sort::Activity => format!("{alias}.position {order}"),
+        Sort::Happened => format!("{alias}.happened {order}, {alias}.position {order}"),
+        Sort::Title => format!("{alias}.title_key {order}, {alias}.record_id {order}"),
+    }
+}
+
+/// That a row of `record_label` stands beyond a key.
+pub(in crate::store) fn beyond(key: &Key, alias: &str, descends: bool, asked: &mut Binds) -> String {
+    let side = if descends { "<" } else { ">" };
+    match key {
+        Key::Activity(position) => format!("{alias}.position {side} {}", asked.add(*position)),
+        Key::Happened(happened, position) => {
+            let (happened, position) = (asked.add(happened), asked.add(*position));
+            format!("({alias}.happened, {alias}.position) {side} ({happened}, {position})")
+        }
+        Key::Title(key, record) => {
+            let (key, record) = (asked.add(key.as_slice()), asked.add(*record));
+            format!("({alias}.title_key, {alias}.record_id) {side} ({key}, {record})")
+        }
+    }
+}
+
 /// A walk down the rows of a label, or of several, in an order.
 pub(super) struct Walk<'a> {
     actor: &'a Actor,
@@ -53,33 +90,17 @@ impl<'a> Walk<'a> {
         self.filter.any_of().first().is_some_and(|tag| !self.driver.iter().any(|label| label.key == fold(tag)))
     }
 
-    fn columns(&self) -> [&'static str; 2] {
-        match self.filter.sort {
-            Sort::Activity => ["position", "record_id"],
-            Sort::Happened => ["happened", "position"],
-            Sort::Title => ["title_key", "record_id"],
-        }
-    }
-
     /// Whether the order, as it is walked, goes down.
     fn descends(&self) -> bool {
         (self.filter.sort != Sort::Title) != self.backward
     }
 
     fn order(&self, alias: &str) -> String {
-        let order = if self.descends() { "desc" } else { "asc" };
-        match (self.filter.sort, self.columns()) {
-            (Sort::Activity, [column, _]) => format!("{alias}.{column} {order}"),
-            (_, [one, two]) => format!("{alias}.{one} {order}, {alias}.{two} {order}"),
-        }
+        order(self.filter.sort, alias, self.descends())
     }
 
     pub(super) fn key(&self, row: &Row) -> Result<Key> {
-        Ok(match self.filter.sort {
-            Sort::Activity => Key::Activity(row.int("position")?),
-            Sort::Happened => Key::Happened(row.text("happened")?, row.int("position")?),
-            Sort::Title => Key::Title(row.bytes("title_key")?, RecordId(row.uuid("id")?)),
-        })
+        Key::read(self.filter.sort, row)
     }
 
     /// Whether a place is not beyond another one, the way the walk goes.
@@ -95,19 +116,7 @@ impl<'a> Walk<'a> {
 
     /// The rows of one label in one scope, from the edge on.
     fn rows(&self, scope: &str, label: &Wanted, limit: i64, asked: &mut Binds) -> String {
-        let side = if self.descends() { "<" } else { ">" };
-        let edge = match self.edge {
-            None => String::new(),
-            Some(Key::Activity(position)) => format!("and l.position {side} {}", asked.add(*position)),
-            Some(Key::Happened(happened, position)) => {
-                let (happened, position) = (asked.add(happened), asked.add(*position));
-                format!("and (l.happened, l.position) {side} ({happened}, {position})")
-            }
-            Some(Key::Title(key, record)) => {
-                let (key, record) = (asked.add(key.as_slice()), asked.add(*record));
-                format!("and (l.title_key, l.record_id) {side} ({key}, {record})")
-            }
-        };
+        let edge = self.edge.map_or_else(String::new, |key| format!("and {}", beyond(key, "l", self.descends(), asked)));
         format!(
             "select l.record_id, l.position, l.happened, l.title_key
              from record_label as l

@@ -1,6 +1,6 @@
 //! What the search looks in: the words of records and of their notes, and the terms under which records are found.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use uuid::Uuid;
@@ -9,9 +9,9 @@ use crate::domain::analysis::{self, Language, terms};
 use crate::domain::event::{Event, Fact, Payload};
 use crate::domain::fold::{happenings, marks};
 use crate::domain::ids::{HouseholdId, RecordId};
-use crate::domain::searchable::{found_by, record_texts, texts_of};
+use crate::domain::searchable::{found_by, record_texts, spelt_out, texts_of};
 use crate::error::Result;
-use crate::store::db::{Engine, Tx, rows_of, sql};
+use crate::store::db::{Db, Engine, Tx, rows_of, sql};
 
 use super::View;
 
@@ -216,10 +216,11 @@ pub(super) async fn write(
     scope: Option<Uuid>,
     entry: &Entry,
 ) -> Result<()> {
-    let found_by = scope.map_or_else(String::new, |scope| {
+    let found_by = scope.map_or_else(Default::default, |scope| {
         let notes = entry.notes.0.keys().map(String::as_str);
-        found_by(&view.state, scope, &entry.title_words, &entry.words, notes).into_iter().collect::<Vec<_>>().join(" ")
+        found_by(&view.state, scope, &entry.title_words, &entry.words, notes)
     });
+    let joined = |terms: BTreeSet<String>| terms.into_iter().collect::<Vec<_>>().join(" ");
     match tx.engine() {
         Engine::Sqlite => {
             sql("
@@ -246,11 +247,33 @@ pub(super) async fn write(
             .later(&mut *tx)
             .await?;
             sql("insert into search_index (rowid, terms) values (last_insert_rowid(), $1)")
-                .bind(found_by)
+                .bind(joined(spelt_out(found_by)))
                 .later(&mut *tx)
                 .await?;
         }
         Engine::Postgres => {
+            let found_by = joined(found_by);
+            sql("
+                with changed as (
+                    select b.term, sum(b.records) as records
+                    from (
+                        select unnest(string_to_array($3, ' ')) as term, 1 as records
+                        union all
+                        select unnest(tsvector_to_array(s.terms)), -1
+                        from search_record as s
+                        where s.household_id = $1 and s.record_id = $2
+                    ) as b
+                    group by b.term
+                    having sum(b.records) <> 0
+                )
+                insert into search_frequency (household_id, term, records)
+                select $1, term, records from changed order by term
+                on conflict (household_id, term) do update set records = search_frequency.records + excluded.records")
+            .bind(household)
+            .bind(view.record)
+            .bind(&found_by)
+            .later(&mut *tx)
+            .await?;
             sql("
                 insert into search_record (household_id, record_id, position, title_words, words, note_terms, terms)
                 values ($1, $2, $3, $4, $5, $6, array_to_tsvector(string_to_array($7, ' ')))
@@ -273,13 +296,66 @@ pub(super) async fn write(
 
 /// Empties what the search looks in, for a rebuild.
 pub(super) async fn clear(tx: &mut Tx, household: HouseholdId) -> Result<()> {
-    if tx.engine() == Engine::Sqlite {
-        sql("delete from search_index where rowid in (select seq from search_record where household_id = $1)")
-            .bind(household)
-            .later(&mut *tx)
-            .await?;
+    let text = match tx.engine() {
+        Engine::Sqlite => "delete from search_index where rowid in (select seq from search_record where household_id = $1)",
+        Engine::Postgres => "delete from search_frequency where household_id = $1",
+    };
+    sql(text).bind(household).later(&mut *tx).await?;
+    Ok(())
+}
+
+/// How many pages of the index are written anew in one transaction.
+const PAGES: i64 = 500;
+
+/// How many records are written before the index is put in order again.
+const PUT_IN_ORDER: i64 = 200;
+
+/// What was put in order so far.
+#[derive(Debug, Default)]
+pub struct Order {
+    /// Up to where records had been written when the index was put in order last, and when all of it was written anew.
+    parts: i64,
+    whole: Option<i64>,
+}
+
+/// Puts SQLite's index in order: what is written lands in small pieces, and a search looks into each of them. As long as
+/// little was written since, it does nothing; of much, pieces of like size become one; and now and then all of them do.
+/// Writers get their turn in between.
+///
+/// # Errors
+/// If the database refuses.
+pub async fn put_in_order(db: &Db, order: &mut Order) -> Result<()> {
+    if db.engine() == Engine::Postgres {
+        return Ok(());
+    }
+    let row = sql("select coalesce(max(seq), 0) as written, count(*) as records from search_record").one(db).await?;
+    let (written, records) = (row.int("written")?, row.int("records")?);
+    if written < order.parts + PUT_IN_ORDER {
+        return Ok(());
+    }
+    let whole = *order.whole.get_or_insert(written);
+    let all = written - whole > records / 10 + PUT_IN_ORDER;
+    let mut pages = if all { -PAGES } else { PAGES };
+    while merge(db, pages).await? {
+        pages = PAGES;
+    }
+    order.parts = written;
+    if all {
+        order.whole = Some(written);
     }
     Ok(())
+}
+
+/// Merges some pages of the index, and says whether there may be more; a number below zero begins to merge all of it.
+async fn merge(db: &Db, pages: i64) -> Result<bool> {
+    let mut tx = db.begin().await?;
+    let changes = "select total_changes() as made";
+    let before = sql(changes).one(&mut tx).await?.int("made")?;
+    sql("insert into search_index (search_index, rank) values ('merge', $1)").bind(pages).run(&mut tx).await?;
+    let after = sql(changes).one(&mut tx).await?.int("made")?;
+    tx.commit().await?;
+    // The statement itself counts as one.
+    Ok(after - before > 1)
 }
 
 /// Brings the index into its best shape after much was written, and PostgreSQL's knowledge of it up to date.

@@ -5,57 +5,31 @@ use std::fmt::Write as _;
 use crate::domain::access::Actor;
 use crate::domain::analysis;
 use crate::domain::query::{Clause, Query};
-use crate::domain::searchable::{Kind, mark, term};
+use crate::domain::searchable::{FIRST, Kind, mark, term};
 use crate::domain::text::fold;
 use crate::error::Result;
 use crate::store::conditions::{Binds, happened};
-use crate::store::db::{Db, Engine, Sql};
-use crate::store::filter::{Entered, Filter};
+use crate::store::db::{Db, Engine, Row, Sql};
+use crate::store::filter::{Entered, Filter, Key, Sort, beyond, order};
 use crate::store::people::LAST_BY;
+use crate::store::projection::labels;
 use crate::store::views::{LISTED, VISIBLE};
 
+use super::frequency::Frequencies;
+use super::terms::Terms;
 use super::{COUNTED, Part, READ, Wanted};
 
-/// A condition on terms.
-enum Terms {
-    One(String, bool),
-    All(Vec<Terms>),
-    Any(Vec<Terms>),
-    Less(Box<Terms>, Box<Terms>),
+/// How PostgreSQL is to find the records of a part.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Way {
+    /// Down the latest records, each of which is looked at; at most so many.
+    Walk(i64),
+    /// By the index: all that hold the terms, put in order.
+    Index,
 }
 
-impl Terms {
-    /// As FTS5 and as `tsquery` read it. Terms are letters, digits and symbols alone, so that nothing has to be escaped.
-    fn write(&self, engine: Engine, text: &mut String) {
-        let joined = |text: &mut String, list: &[Self], with: &str| {
-            text.push('(');
-            for (at, one) in list.iter().enumerate() {
-                text.push_str(if at == 0 { "" } else { with });
-                one.write(engine, text);
-            }
-            text.push(')');
-        };
-        match (self, engine) {
-            (Self::One(term, prefix), Engine::Sqlite) => {
-                let _ = write!(text, "\"{term}\"{}", if *prefix { " *" } else { "" });
-            }
-            (Self::One(term, prefix), Engine::Postgres) => {
-                let _ = write!(text, "'{term}'{}", if *prefix { ":*" } else { "" });
-            }
-            (Self::All(list), Engine::Sqlite) => joined(text, list, " AND "),
-            (Self::All(list), Engine::Postgres) => joined(text, list, " & "),
-            (Self::Any(list), Engine::Sqlite) => joined(text, list, " OR "),
-            (Self::Any(list), Engine::Postgres) => joined(text, list, " | "),
-            (Self::Less(one, other), engine) => {
-                text.push('(');
-                one.write(engine, text);
-                text.push_str(if engine == Engine::Sqlite { " NOT " } else { " & !" });
-                other.write(engine, text);
-                text.push(')');
-            }
-        }
-    }
-}
+/// How many records are walked over in vain before the index is asked after all.
+const WALKED: i64 = 50_000;
 
 /// A search, made ready to be asked.
 pub(super) struct Asking<'a> {
@@ -67,19 +41,36 @@ pub(super) struct Asking<'a> {
     deleted: bool,
     /// The household's and the member's own.
     marks: [String; 2],
+    /// On PostgreSQL: how many records the terms find.
+    frequencies: Frequencies,
 }
 
 impl<'a> Asking<'a> {
     pub(super) fn of(engine: Engine, actor: &'a Actor, wanted: &Wanted<'a>) -> Self {
         let marks = [actor.household.0, actor.member.0].map(|scope| mark(scope, wanted.filter.deleted));
         let Wanted { query, filter, entered } = *wanted;
-        Self { engine, actor, query, filter, entered, deleted: filter.deleted, marks }
+        let frequencies = Frequencies::default();
+        Self { engine, actor, query, filter, entered, deleted: filter.deleted, marks, frequencies }
     }
 
-    /// A statement of the search. On PostgreSQL its text holds the terms, and comes once.
-    fn statement(&self, asked: Binds, text: String) -> Sql {
-        let sql = asked.into_sql(text);
-        if self.engine == Engine::Postgres { sql.once() } else { sql }
+    /// Every term that is asked for.
+    fn leaves(&self) -> Vec<(String, bool)> {
+        let mut leaves = Vec::new();
+        for part in [Part::Title, Part::Rest] {
+            self.terms(Some(part)).leaves(&mut leaves);
+        }
+        leaves
+    }
+
+    /// What has to be known of the terms before they are looked for, if anything.
+    pub(super) fn frequencies(&self) -> Option<Sql> {
+        (self.engine == Engine::Postgres).then(|| Frequencies::statement(self.actor, &self.leaves()))
+    }
+
+    /// Takes the answer, and how many records there are.
+    pub(super) fn learn(&mut self, rows: &[Row], records: i64) -> Result<()> {
+        self.frequencies = Frequencies::read(rows, self.leaves(), records)?;
+        Ok(())
     }
 
     /// Whether records have to be read to know which match.
@@ -94,13 +85,28 @@ impl<'a> Asking<'a> {
             || filter.files
     }
 
-    /// A word in either scope.
+    /// A word in either scope, or what begins with it. SQLite reads all records of all words that begin alike before it
+    /// gives the first; so there the beginnings are terms themselves, up to a length.
     fn word(&self, kind: Kind, word: &str, prefix: bool) -> Vec<Terms> {
+        let (kind, prefix) = match (kind, self.engine) {
+            _ if !prefix || word.chars().count() > FIRST => (kind, prefix),
+            (Kind::Title, Engine::Sqlite) => (Kind::TitleBegins, false),
+            (Kind::Anything, Engine::Sqlite) => (Kind::AnythingBegins, false),
+            _ => (kind, prefix),
+        };
         self.marks.iter().map(|mark| Terms::One(term(kind, mark, word), prefix)).collect()
     }
 
     fn clause(&self, kind: Kind, clause: &Clause) -> Terms {
         if let ([word], stem) = (&clause.words[..], &clause.stem) {
+            // There every word is among the stems as well.
+            if let (Some(stem), Engine::Sqlite) = (stem, self.engine) {
+                let mut any = self.word(kind, &format!("{}{stem}", analysis::STEM), false);
+                if clause.prefix {
+                    any.extend(self.word(kind, word, true));
+                }
+                return Terms::Any(any);
+            }
             let mut any = self.word(kind, word, clause.prefix);
             if let Some(stem) = stem {
                 any.extend(self.word(kind, &format!("{}{stem}", analysis::STEM), false));
@@ -125,13 +131,7 @@ impl<'a> Asking<'a> {
         Terms::All(all)
     }
 
-    fn written(&self, terms: &Terms) -> String {
-        let mut text = String::new();
-        terms.write(self.engine, &mut text);
-        text
-    }
-
-    fn terms(&self, part: Option<Part>) -> String {
+    fn terms(&self, part: Option<Part>) -> Terms {
         let query = self.query;
         let mut all: Vec<Terms> = match part {
             Some(Part::Title) => query.with.iter().map(|clause| self.clause(Kind::Title, clause)).collect(),
@@ -164,73 +164,92 @@ impl<'a> Asking<'a> {
             less.push(Terms::All(query.with.iter().map(|clause| self.clause(Kind::Title, clause)).collect()));
         }
         let all = Terms::All(all);
-        let terms = if less.is_empty() { all } else { Terms::Less(Box::new(all), Box::new(Terms::Any(less))) };
-        self.written(&terms)
+        if less.is_empty() { all } else { Terms::Less(Box::new(all), Box::new(Terms::Any(less))) }
+    }
+
+    /// The terms as a value of a statement. PostgreSQL would read the text anew for each record if it stood there bare.
+    fn wanted(&self, terms: &Terms, asked: &mut Binds) -> String {
+        let wanted = asked.add(terms.write(self.engine));
+        match self.engine {
+            Engine::Sqlite => wanted,
+            Engine::Postgres => format!("(select cast({wanted} as tsquery))"),
+        }
+    }
+
+    /// How PostgreSQL finds so many records of a part with the least work.
+    fn way(&self, terms: &Terms, wanted: i64) -> Way {
+        if self.frequencies.walks(terms, wanted) { Way::Walk(WALKED) } else { Way::Index }
     }
 
     /// Records that hold the terms, in order of activity; the bound stands in the text, so that the planner knows it.
-    fn candidates(
-        &self,
-        part: Option<Part>,
-        edge: Option<i64>,
-        backward: bool,
-        limit: i64,
-        asked: &mut Binds,
-    ) -> String {
-        let terms = self.terms(part);
-        let (side, order) = if backward { (">", "asc") } else { ("<", "desc") };
-        match self.engine {
-            Engine::Sqlite => {
-                let terms = asked.add(terms);
+    fn candidates(&self, terms: &Terms, way: Way, from: &Edge, limit: i64, asked: &mut Binds) -> String {
+        let (side, order) = if from.backward { (">", "asc") } else { ("<", "desc") };
+        let wanted = self.wanted(terms, asked);
+        let edge = from.edge.map(|position| asked.add(position));
+        let beyond = edge.as_ref().map_or_else(String::new, |edge| format!("and s.position {side} {edge}"));
+        match (self.engine, way) {
+            (Engine::Sqlite, _) => {
                 // The order of the rows of the index is that of activity.
-                let edge = edge.map_or_else(String::new, |position| {
-                    let position = asked.add(position);
+                let beyond = edge.map_or_else(String::new, |edge| {
                     format!(
                         "and search_index.rowid {side}= coalesce((
                              select seq from search_record
-                             where household_id = $1 and position {side} {position}
+                             where household_id = $1 and position {side} {edge}
                              order by position {order}
                              limit 1), {none})",
-                        none = if backward { i64::MAX } else { -1 },
+                        none = if from.backward { i64::MAX } else { -1 },
                     )
                 });
                 format!(
                     "select s.record_id, s.position, s.title_words, s.words
                      from search_index
                      cross join search_record as s
-                     where search_index match {terms} {edge} and s.seq = search_index.rowid and s.household_id = $1
+                     where search_index match {wanted} {beyond} and s.seq = search_index.rowid and s.household_id = $1
                      order by search_index.rowid {order}
                      limit {limit}"
                 )
             }
-            Engine::Postgres => {
-                // In the text itself, as the household is, so that the plan is made for them: how frequent they are decides it.
-                let (terms, household) = (quoted(&terms), self.actor.household);
-                let edge =
-                    edge.map_or_else(String::new, |position| format!("and s.position {side} {}", asked.add(position)));
-                format!(
-                    "select s.record_id, s.position, s.title_words, s.words
+            // What has a limit is done before what stands around it.
+            (Engine::Postgres, Way::Walk(most)) => format!(
+                "select s.record_id, s.position, s.title_words, s.words
+                 from (
+                     select s.record_id, s.position, s.title_words, s.words, s.terms
                      from search_record as s
-                     where s.household_id = cast('{household}' as uuid) and s.terms @@ cast('{terms}' as tsquery) {edge}
+                     where s.household_id = $1 {beyond}
                      order by s.position {order}
-                     limit {limit}"
-                )
-            }
+                     limit {most}
+                 ) as s
+                 where s.terms @@ {wanted}
+                 order by s.position {order}
+                 limit {limit}"
+            ),
+            (Engine::Postgres, Way::Index) => format!(
+                "select s.record_id, s.position, s.title_words, s.words
+                 from (
+                     select s.household_id, s.record_id, s.position, s.title_words, s.words
+                     from search_record as s
+                     where s.terms @@ {wanted}
+                     offset 0
+                 ) as s
+                 where s.household_id = $1 {beyond}
+                 order by s.position {order}
+                 limit {limit}"
+            ),
         }
     }
 
-    /// What has to be read off a record, `r`.
-    fn conditions(&self, part: Part, asked: &mut Binds) -> String {
+    /// What has to be read off a record, `r`, of a part or of both.
+    fn conditions(&self, part: Option<Part>, asked: &mut Binds) -> String {
         let query = self.query;
         let mut conditions = String::new();
         for clause in query.with.iter().filter(|clause| clause.wants_order()) {
             let condition = match part {
-                Part::Title => like("r.title_words", clause, asked),
-                Part::Rest => said(clause, asked),
+                Some(Part::Title) => like("r.title_words", clause, asked),
+                _ => said(clause, asked),
             };
             let _ = write!(conditions, " and {condition}");
         }
-        if part == Part::Rest && query.with.iter().any(Clause::wants_order) {
+        if part == Some(Part::Rest) && query.with.iter().any(Clause::wants_order) {
             let title: Vec<String> = query.with.iter().map(|clause| like("r.title_words", clause, asked)).collect();
             let _ = write!(conditions, " and not ({})", title.join(" and "));
         }
@@ -247,88 +266,167 @@ impl<'a> Asking<'a> {
         conditions
     }
 
-    pub(super) fn page(&self, part: Part, edge: Option<i64>, backward: bool, limit: usize) -> Sql {
+    /// A page of the parts, one after the other: the second is looked for only as far as the first leaves room.
+    fn page(&self, parts: &[(Part, Way)], from: &From, limit: usize) -> Sql {
         let mut asked = Binds::of(self.actor, self.deleted);
-        let order = if backward { "asc" } else { "desc" };
-        let narrowed = if self.reads() {
-            let candidates = self.candidates(Some(part), edge, backward, READ, &mut asked);
-            let conditions = self.conditions(part, &mut asked);
-            // They come in their order. To ask for it again would make SQLite read them all first.
-            format!("select r.record_id, r.position from ({candidates}) as r where 1 = 1 {conditions} limit {limit}")
-        } else {
-            self.candidates(Some(part), edge, backward, i64::try_from(limit).unwrap_or(i64::MAX), &mut asked)
-        };
-        let text = format!(
-            "select {LISTED}, o.name as owner_name, {LAST_BY}
-             from ({narrowed}) as p
+        let many = i64::try_from(limit).unwrap_or(i64::MAX);
+        let arms: Vec<String> = parts
+            .iter()
+            .map(|(part, way)| {
+                let from = from.of(*part);
+                let terms = self.terms(Some(*part));
+                let narrowed = if self.reads() {
+                    let candidates = self.candidates(&terms, *way, &from, READ, &mut asked);
+                    let conditions = self.conditions(Some(*part), &mut asked);
+                    // They come in their order. To ask for it again would make SQLite read them all first.
+                    format!(
+                        "select r.record_id, r.position from ({candidates}) as r where 1 = 1 {conditions} limit {limit}"
+                    )
+                } else {
+                    self.candidates(&terms, *way, &from, many, &mut asked)
+                };
+                let part = part.number();
+                format!("select cast({part} as bigint) as part, a{part}.record_id, a{part}.position from ({narrowed}) as a{part}")
+            })
+            .collect();
+        let (first, second) = if from.backward { ("desc", "asc") } else { ("asc", "desc") };
+        asked.into_sql(format!(
+            "select p.part, {LISTED}, o.name as owner_name, {LAST_BY}
+             from ({arms} limit {limit}) as p
              cross join record_view as v
              left join member as o on o.household_id = $1 and o.id = v.owner_id
              left join member as m on m.household_id = $1 and m.id = v.last_by
              where v.household_id = $1 and v.id = p.record_id and v.deleted = $3 and {VISIBLE}
-             order by p.position {order}"
-        );
-        self.statement(asked, text)
+             order by p.part {first}, p.position {second}",
+            arms = arms.join(" union all "),
+        ))
     }
 
-    /// A one for each record that holds the terms, at most so many. PostgreSQL is told an order, in which it may walk.
-    fn matches(&self, terms: &str, order: &str, most: i64, asked: &mut Binds) -> String {
+    fn ways(&self, parts: &[Part], limit: usize) -> Vec<(Part, Way)> {
+        let many = i64::try_from(limit).unwrap_or(i64::MAX);
+        // Words in a row stand in some of those alone that have them at all.
+        let many = if self.reads() { (many * 20).min(READ) } else { many };
+        parts.iter().map(|part| (*part, self.way(&self.terms(Some(*part)), many))).collect()
+    }
+
+    /// The first statement for a page of some parts: for SQLite the only one.
+    pub(super) fn first(&self, parts: &[Part], from: &From, limit: usize) -> Sql {
+        self.page(&self.ways(parts, limit), from, limit)
+    }
+
+    /// A page of some parts.
+    pub(super) async fn find(&self, db: &Db, parts: &[Part], from: &From, limit: usize) -> Result<Vec<Row>> {
+        let mut ways = self.ways(parts, limit);
+        let mut found = self.page(&ways, from, limit).all(db).await?;
+        // The words are frequent, but not together.
+        if found.len() < limit && self.frequencies.records() > WALKED && ways.iter().any(|(_, way)| *way != Way::Index) {
+            ways.iter_mut().for_each(|(_, way)| *way = Way::Index);
+            found = self.page(&ways, from, limit).all(db).await?;
+        }
+        Ok(found)
+    }
+
+    /// A one for each record that holds the terms, at most so many. A mark is one scope's alone, so that SQLite need not
+    /// look up whose they are: that would take longer than finding them.
+    fn matches(&self, terms: &Terms, most: i64, asked: &mut Binds) -> String {
+        let wanted = self.wanted(terms, asked);
+        let one = "cast(1 as bigint) as one";
         match self.engine {
-            Engine::Sqlite => format!(
-                "select cast(1 as bigint) as one
-                 from search_index
-                 cross join search_record as s
-                 where search_index match {} and s.seq = search_index.rowid and s.household_id = $1
+            Engine::Sqlite => format!("select {one} from search_index where search_index match {wanted} limit {most}"),
+            Engine::Postgres if self.frequencies.walks(terms, most) => format!(
+                "select {one}
+                 from (
+                     select s.terms from search_record as s
+                     where s.household_id = $1
+                     order by s.position desc
+                     limit {all}
+                 ) as s
+                 where s.terms @@ {wanted}
                  limit {most}",
-                asked.add(terms)
+                all = i64::MAX,
             ),
             Engine::Postgres => format!(
-                "select cast(1 as bigint) as one from search_record as s
-                 where s.household_id = cast('{}' as uuid) and s.terms @@ cast('{}' as tsquery)
-                 {order}
-                 limit {most}",
-                self.actor.household,
-                quoted(terms)
+                "select {one}
+                 from (
+                     select s.household_id from search_record as s
+                     where s.terms @@ {wanted}
+                     offset 0
+                 ) as s
+                 where s.household_id = $1
+                 limit {most}"
             ),
         }
     }
 
-    /// How many match, as far as matches are counted. The terms alone are asked: to look a thousand records up would cost
-    /// more than the page.
-    pub(super) fn count(&self) -> Sql {
-        let mut asked = Binds::of(self.actor, self.deleted);
-        let matches = self.matches(&self.terms(None), "order by s.position desc", COUNTED + 1, &mut asked);
-        let text = format!("select count(*) as records from ({matches}) as p where $1 = $1 and $2 = $2 and $3 = $3");
-        self.statement(asked, text)
+    /// How many match, as far as matches are counted.
+    pub(super) async fn count(&self, db: &Db) -> Result<i64> {
+        let terms = self.terms(None);
+        if self.engine == Engine::Postgres && self.frequencies.of(&terms).least > COUNTED {
+            return Ok(COUNTED + 1);
+        }
+        let mut asked = Binds::two(self.actor);
+        let matches = self.matches(&terms, COUNTED + 1, &mut asked);
+        let text = format!("select count(*) as records from ({matches}) as p where $1 = $1 and $2 = $2");
+        Ok(asked.into_sql(text).one(db).await?.int("records")?)
     }
 
-    /// The position of the last record that was read, if there were more than that.
-    pub(super) async fn last_read(
-        &self,
-        db: &Db,
-        part: Part,
-        edge: Option<i64>,
-        backward: bool,
-    ) -> Result<Option<i64>> {
+    /// A page in another order than that of activity: of the records that hold the terms, as many of the latest as are
+    /// read at a time, put in order.
+    pub(super) fn sorted(&self, place: &Place, limit: usize) -> Sql {
         let mut asked = Binds::of(self.actor, self.deleted);
-        let candidates = self.candidates(Some(part), edge, backward, READ, &mut asked);
-        let last = if backward { "max" } else { "min" };
+        let terms = self.terms(None);
+        let window = Edge { edge: place.window, backward: false };
+        let candidates = self.candidates(&terms, self.way(&terms, READ), &window, READ, &mut asked);
+        let mut conditions = self.conditions(None, &mut asked);
+        if let Some(key) = &place.key {
+            let _ = write!(conditions, " and {}", beyond(key, "l", place.descends(self.filter.sort), &mut asked));
+        }
+        asked.into_sql(format!(
+            "select p.happened, p.title_key, {LISTED}, o.name as owner_name, {LAST_BY}
+             from (
+                 select r.record_id, l.position, l.happened, l.title_key
+                 from ({candidates}) as r
+                 cross join record_label as l
+                 where l.household_id = $1 and l.record_id = r.record_id and l.kind = '{kind}' and l.label_key = ''
+                   and l.deleted = $3 {conditions}
+                 order by {inner}
+                 limit {limit}
+             ) as p
+             cross join record_view as v
+             left join member as o on o.household_id = $1 and o.id = v.owner_id
+             left join member as m on m.household_id = $1 and m.id = v.last_by
+             where v.household_id = $1 and v.id = p.record_id and v.deleted = $3 and {VISIBLE}
+             order by {outer}",
+            kind = labels::ALL,
+            inner = place.order(self.filter.sort, "l"),
+            outer = place.order(self.filter.sort, "p"),
+        ))
+    }
+
+    /// The position of the last record that was read of a part, or of both, if there were more than that.
+    pub(super) async fn last_read(&self, db: &Db, part: Option<Part>, from: &From) -> Result<Option<i64>> {
+        let mut asked = Binds::two(self.actor);
+        let terms = self.terms(part);
+        let edge = part.map_or(Edge { edge: from.at.map(|(_, at)| at), backward: from.backward }, |part| from.of(part));
+        let candidates = self.candidates(&terms, self.way(&terms, READ), &edge, READ, &mut asked);
+        let last = if from.backward { "max" } else { "min" };
         let text = format!(
-            "select count(*) as records, {last}(p.position) as position from ({candidates}) as p where $2 = $2 and $3 = $3"
+            "select count(*) as records, {last}(p.position) as position from ({candidates}) as p where $2 = $2"
         );
-        let row = self.statement(asked, text).one(db).await?;
+        let row = asked.into_sql(text).one(db).await?;
         Ok(if row.int("records")? < READ { None } else { row.opt_int("position")? })
     }
 
     /// Which of the clauses stand nowhere, as far as terms tell.
     pub(super) async fn nowhere(&self, db: &Db) -> Result<Vec<usize>> {
-        let mut asked = Binds::of(self.actor, self.deleted);
+        let mut asked = Binds::two(self.actor);
         let somewhere = |(at, clause): (usize, &Clause)| {
-            let matches = self.matches(&self.written(&self.clause(Kind::Anything, clause)), "", 1, &mut asked);
+            let matches = self.matches(&self.clause(Kind::Anything, clause), 1, &mut asked);
             format!("({matches}) as clause_{at}")
         };
         let columns: Vec<String> = self.query.with.iter().enumerate().map(somewhere).collect();
-        let text = format!("select {} where $1 = $1 and $2 = $2 and $3 = $3", columns.join(", "));
-        let row = self.statement(asked, text).one(db).await?;
+        let text = format!("select {} where $1 = $1 and $2 = $2", columns.join(", "));
+        let row = asked.into_sql(text).one(db).await?;
         let mut nowhere = Vec::new();
         for at in 0..self.query.with.len() {
             if row.opt_int(&format!("clause_{at}"))?.is_none() {
@@ -339,9 +437,47 @@ impl<'a> Asking<'a> {
     }
 }
 
-/// Text inside the quotes of a statement.
-fn quoted(text: &str) -> String {
-    text.replace('\'', "''")
+/// Where a page begins, and which way it goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct From {
+    /// The part, and the position in it.
+    pub(super) at: Option<(Part, i64)>,
+    /// Towards what changed later.
+    pub(super) backward: bool,
+}
+
+/// Where a page in another order begins.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Place {
+    /// Below which position records are read and put in order.
+    pub window: Option<i64>,
+    /// Beyond which key, in that order.
+    pub key: Option<Key>,
+    /// In front of it.
+    pub backward: bool,
+}
+
+impl Place {
+    fn descends(&self, sort: Sort) -> bool {
+        (sort != Sort::Title) != self.backward
+    }
+
+    fn order(&self, sort: Sort, alias: &str) -> String {
+        order(sort, alias, self.descends(sort))
+    }
+}
+
+/// The same within a part.
+struct Edge {
+    edge: Option<i64>,
+    backward: bool,
+}
+
+impl From {
+    fn of(&self, part: Part) -> Edge {
+        let edge = self.at.filter(|(known, _)| *known == part).map(|(_, position)| position);
+        Edge { edge, backward: self.backward }
+    }
 }
 
 /// That a text of words matches a clause.
