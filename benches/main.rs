@@ -226,7 +226,7 @@ async fn measure(arguments: &Arguments, plan: &Plan, engines: &[Engine], work: &
         for &records in &arguments.records {
             let seed = seed::sqlite(&arguments.folder, seed::Much::Records(records), arguments.seed).await?;
             for &engine in engines {
-                let place = Place::copy(engine, &seed, work, "finding").await?;
+                let place = Place::seed(engine, &seed).await?;
                 if arguments.seed_only {
                     continue;
                 }

@@ -1,4 +1,5 @@
-//! Where a run works: a copy of the seeded installation on either engine, so that the seed stays as it was made.
+//! Where a run works: a copy of the seeded installation on either engine, so that the seed stays as it was made; what only
+//! reads works in the seed itself.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -72,9 +73,22 @@ pub struct Place {
     /// The database's address on PostgreSQL.
     pub url: Option<String>,
     server: Option<Server>,
+    /// Whether it is the seed itself.
+    stays: bool,
 }
 
 impl Place {
+    /// The seed itself, for what only reads: it gets a session more, and nothing else.
+    pub async fn seed(engine: Engine, seed: &Path) -> Outcome<Self> {
+        let mut place = Self { engine, directory: seed.to_owned(), url: None, server: None, stays: true };
+        if engine == Engine::Postgres {
+            let server = Server::of_environment()?;
+            place.url = Some(server.url(&template(&server, seed).await?));
+            place.server = Some(server);
+        }
+        Ok(place)
+    }
+
     /// Copies the seed: files for SQLite, a database made from a template for PostgreSQL.
     pub async fn copy(engine: Engine, seed: &Path, work: &Path, name: &str) -> Outcome<Self> {
         let directory = work.join(format!("{name}-{}", engine.name().to_lowercase()));
@@ -87,7 +101,7 @@ impl Place {
             // Its write-back would otherwise be measured with the first appends.
             File::open(directory.join(file))?.sync_all()?;
         }
-        let mut place = Self { engine, directory, url: None, server: None };
+        let mut place = Self { engine, directory, url: None, server: None, stays: false };
         if engine == Engine::Postgres {
             let server = Server::of_environment()?;
             let template = template(&server, seed).await?;
@@ -121,7 +135,9 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.directory);
+        if !self.stays {
+            let _ = std::fs::remove_dir_all(&self.directory);
+        }
     }
 }
 

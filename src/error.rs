@@ -44,7 +44,8 @@ impl From<DbError> for Error {
         match error {
             DbError::Busy => Self::Unavailable("There is too much to do just now. Try again in a minute.".into()),
             DbError::TooLong => Self::Unavailable(
-                "This took too long and was given up. Ask for less at once: write another word, or choose a filter.".into(),
+                "This took too long and was given up. Ask for less at once: write another word, or choose a filter."
+                    .into(),
             ),
             error => Self::Internal(error.to_string()),
         }

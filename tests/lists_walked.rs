@@ -105,10 +105,10 @@ async fn fill_search(db: &Db, actor: &Actor) {
                     ))
                     .bind(terms.join(" "))
                 }
-                Stored::Postgres => {
-                    sql(format!("update search_record as s set terms = array_to_tsvector(string_to_array($1, ' ')) {of}"))
-                        .bind(terms.join(" "))
-                }
+                Stored::Postgres => sql(format!(
+                    "update search_record as s set terms = array_to_tsvector(string_to_array($1, ' ')) {of}"
+                ))
+                .bind(terms.join(" ")),
             };
             statement.bind(visibility).bind(deleted).run(db).await.unwrap();
         }

@@ -362,7 +362,8 @@ both_engines! {
 
 /// In how many pieces SQLite's index lies.
 async fn pieces(app: &App) -> i64 {
-    let row = lifeops::store::db::sql("select count(distinct segid) as pieces from search_index_idx").one(&app.db).await;
+    let row =
+        lifeops::store::db::sql("select count(distinct segid) as pieces from search_index_idx").one(&app.db).await;
     row.unwrap().int("pieces").unwrap()
 }
 
@@ -414,7 +415,6 @@ both_engines! {
         }
     }
 }
-
 
 both_engines! {
     async fn what_takes_too_long_is_given_up(engine: Engine) {

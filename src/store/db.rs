@@ -629,7 +629,9 @@ impl Db {
         }
         let open = match &self.pools {
             Pools::Sqlite { writer, .. } => Open::Sqlite(begin_writing(writer.clone()).await?),
-            Pools::Postgres { direct, .. } => Open::Postgres(Box::new(direct.begin("begin; set local statement_timeout = 0").await?)),
+            Pools::Postgres { direct, .. } => {
+                Open::Postgres(Box::new(direct.begin("begin; set local statement_timeout = 0").await?))
+            }
         };
         Ok(Tx { open, meter: self.meter.clone(), language: self.language })
     }
@@ -638,9 +640,11 @@ impl Db {
     pub async fn snapshot(&self) -> Result<Tx, DbError> {
         let open = match &self.pools {
             Pools::Sqlite { readers, .. } => Open::Sqlite(readers.begin().await?),
-            Pools::Postgres { direct, .. } => {
-                Open::Postgres(Box::new(direct.begin("begin isolation level repeatable read read only; set local statement_timeout = 0").await?))
-            }
+            Pools::Postgres { direct, .. } => Open::Postgres(Box::new(
+                direct
+                    .begin("begin isolation level repeatable read read only; set local statement_timeout = 0")
+                    .await?,
+            )),
         };
         Ok(Tx { open, meter: self.meter.clone(), language: self.language })
     }

@@ -74,8 +74,23 @@ pub struct Hit {
     pub listed: Listed,
     /// All that it says.
     pub state: Record,
+    /// Its words and those in the names of its files, as the search keeps them.
+    words: String,
+    has_files: bool,
     /// The notes and files in which words were found that stand nowhere else in it.
     pub spots: Vec<Spot>,
+}
+
+impl Hit {
+    fn read(row: &Row) -> Result<Self> {
+        Ok(Self {
+            listed: Listed::read(row)?,
+            state: row.json("state")?,
+            words: row.text("words")?,
+            has_files: row.bool("has_files")?,
+            spots: Vec::new(),
+        })
+    }
 }
 
 /// Where words were found that a record itself does not say.
@@ -191,7 +206,7 @@ pub async fn search(db: &Db, actor: &Actor, wanted: &Wanted<'_>, cursor: Cursor)
     }
     let mut hits = Vec::with_capacity(found.len());
     for (_, row) in &found {
-        hits.push(Hit { listed: Listed::read(row)?, state: row.json("state")?, spots: Vec::new() });
+        hits.push(Hit::read(row)?);
     }
     spots::find(db, actor, wanted.query, &mut hits).await?;
     let place =
@@ -247,7 +262,7 @@ async fn sorted(db: &Db, actor: &Actor, wanted: &Wanted<'_>, place: &Place) -> R
     }
     let mut hits = Vec::with_capacity(rows.len());
     for row in &rows {
-        hits.push(Hit { listed: Listed::read(row)?, state: row.json("state")?, spots: Vec::new() });
+        hits.push(Hit::read(row)?);
     }
     spots::find(db, actor, wanted.query, &mut hits).await?;
     let window = From { at: place.window.map(|position| (Part::Rest, position)), backward: false };

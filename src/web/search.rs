@@ -38,7 +38,8 @@ pub async fn show(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
     let entered = filters::entered(&filter, &moments::zone(&me.actor));
     let query = Query::parse(&typed, app.db.language(), now.date());
     let cursor = cursor(&asked, filter.sort);
-    let begins = matches!(&cursor, Cursor::First) || matches!(&cursor, Cursor::Sorted(place) if *place == Place::default());
+    let begins =
+        matches!(&cursor, Cursor::First) || matches!(&cursor, Cursor::Sorted(place) if *place == Place::default());
     let backward = matches!(&cursor, Cursor::After(..)) || matches!(&cursor, Cursor::Sorted(place) if place.backward);
     let is_default = Filter { sort: Sort::default(), ..filter.clone() } == Filter::default();
     let found = match query.is_empty() && is_default {
@@ -74,7 +75,10 @@ pub async fn show(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
                 .status(count_words.clone()),
             rows: found.iter().flat_map(|found| &found.hits).map(|hit| HitView::of(hit, &marker, now.year())).collect(),
             further: if backward { pages.newer.clone() } else { pages.older.clone() },
-            apart: found.as_ref().and_then(|found| found.apart.as_ref()).map(|apart| (grouped(READ), shown.link(apart))),
+            apart: found
+                .as_ref()
+                .and_then(|found| found.apart.as_ref())
+                .map(|apart| (grouped(READ), shown.link(apart))),
             order: search_order(filter.sort),
             stopped: stopped.then(|| grouped(READ)),
             instead: (!filter.deleted && !query.is_empty()).then(|| filters::address(PATH, &deleted, &[("q", &typed)])),
@@ -351,6 +355,9 @@ impl HitView {
         let texts = searchable::record_texts(&hit.state);
         let mut open: Vec<_> = marker.query.with.iter().collect();
         let close = |open: &mut Vec<&query::Clause>, text: &str| {
+            if open.is_empty() {
+                return false;
+            }
             let cut = Cut::of(marker.language, text);
             let before = open.len();
             open.retain(|clause| clause.places(&cut).is_empty());
@@ -358,6 +365,9 @@ impl HitView {
         };
         close(&mut open, &row.title);
         for (spot, text) in &texts {
+            if open.is_empty() {
+                break;
+            }
             let text = if *spot == Text::Description { markdown::plain(text) } else { text.clone() };
             if places.len() >= 3 || !close(&mut open, &text) {
                 continue;

@@ -61,11 +61,7 @@ impl Readers {
     }
 
     /// Runs statements one after the other on one connection. A caller that is gone by then changes nothing.
-    pub(super) async fn all(
-        &self,
-        statements: Vec<Sql>,
-        patience: Option<Duration>,
-    ) -> Result<Vec<Vec<Row>>, DbError> {
+    pub(super) async fn all(&self, statements: Vec<Sql>, patience: Option<Duration>) -> Result<Vec<Vec<Row>>, DbError> {
         let shelf = Arc::clone(&self.0);
         let waiting = tokio::time::timeout(WAITING, self.0.seats.acquire());
         let _seat = waiting.await.map_err(|_| DbError::Busy)?.map_err(|_| DbError::Busy)?;

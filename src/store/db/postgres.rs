@@ -333,15 +333,8 @@ impl Link {
             }
         };
         let now = Moment::now();
-        let mut link = Self {
-            client,
-            driving,
-            prepared: HashMap::new(),
-            patience: None,
-            ended: false,
-            opened: now,
-            used: now,
-        };
+        let mut link =
+            Self { client, driving, prepared: HashMap::new(), patience: None, ended: false, opened: now, used: now };
         let Self { client, driving, ended, .. } = &mut link;
         driven(driving, ended, client.batch_execute(SETTINGS)).await?;
         Ok(link)

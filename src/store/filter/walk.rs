@@ -116,7 +116,8 @@ impl<'a> Walk<'a> {
 
     /// The rows of one label in one scope, from the edge on.
     fn rows(&self, scope: &str, label: &Wanted, limit: i64, asked: &mut Binds) -> String {
-        let edge = self.edge.map_or_else(String::new, |key| format!("and {}", beyond(key, "l", self.descends(), asked)));
+        let edge =
+            self.edge.map_or_else(String::new, |key| format!("and {}", beyond(key, "l", self.descends(), asked)));
         format!(
             "select l.record_id, l.position, l.happened, l.title_key
              from record_label as l

@@ -297,7 +297,9 @@ pub(super) async fn write(
 /// Empties what the search looks in, for a rebuild.
 pub(super) async fn clear(tx: &mut Tx, household: HouseholdId) -> Result<()> {
     let text = match tx.engine() {
-        Engine::Sqlite => "delete from search_index where rowid in (select seq from search_record where household_id = $1)",
+        Engine::Sqlite => {
+            "delete from search_index where rowid in (select seq from search_record where household_id = $1)"
+        }
         Engine::Postgres => "delete from search_frequency where household_id = $1",
     };
     sql(text).bind(household).later(&mut *tx).await?;

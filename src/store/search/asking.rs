@@ -280,18 +280,23 @@ impl<'a> Asking<'a> {
                     let conditions = self.conditions(Some(*part), &mut asked);
                     // They come in their order. To ask for it again would make SQLite read them all first.
                     format!(
-                        "select r.record_id, r.position from ({candidates}) as r where 1 = 1 {conditions} limit {limit}"
+                        "select r.record_id, r.position, r.words from ({candidates}) as r
+                         where 1 = 1 {conditions}
+                         limit {limit}"
                     )
                 } else {
                     self.candidates(&terms, *way, &from, many, &mut asked)
                 };
                 let part = part.number();
-                format!("select cast({part} as bigint) as part, a{part}.record_id, a{part}.position from ({narrowed}) as a{part}")
+                format!(
+                    "select cast({part} as bigint) as part, a{part}.record_id, a{part}.position, a{part}.words
+                     from ({narrowed}) as a{part}"
+                )
             })
             .collect();
         let (first, second) = if from.backward { ("desc", "asc") } else { ("asc", "desc") };
         asked.into_sql(format!(
-            "select p.part, {LISTED}, o.name as owner_name, {LAST_BY}
+            "select p.part, p.words, v.has_files, {LISTED}, o.name as owner_name, {LAST_BY}
              from ({arms} limit {limit}) as p
              cross join record_view as v
              left join member as o on o.household_id = $1 and o.id = v.owner_id
@@ -319,7 +324,8 @@ impl<'a> Asking<'a> {
         let mut ways = self.ways(parts, limit);
         let mut found = self.page(&ways, from, limit).all(db).await?;
         // The words are frequent, but not together.
-        if found.len() < limit && self.frequencies.records() > WALKED && ways.iter().any(|(_, way)| *way != Way::Index) {
+        if found.len() < limit && self.frequencies.records() > WALKED && ways.iter().any(|(_, way)| *way != Way::Index)
+        {
             ways.iter_mut().for_each(|(_, way)| *way = Way::Index);
             found = self.page(&ways, from, limit).all(db).await?;
         }
@@ -382,9 +388,9 @@ impl<'a> Asking<'a> {
             let _ = write!(conditions, " and {}", beyond(key, "l", place.descends(self.filter.sort), &mut asked));
         }
         asked.into_sql(format!(
-            "select p.happened, p.title_key, {LISTED}, o.name as owner_name, {LAST_BY}
+            "select p.happened, p.title_key, p.words, v.has_files, {LISTED}, o.name as owner_name, {LAST_BY}
              from (
-                 select r.record_id, l.position, l.happened, l.title_key
+                 select r.record_id, r.words, l.position, l.happened, l.title_key
                  from ({candidates}) as r
                  cross join record_label as l
                  where l.household_id = $1 and l.record_id = r.record_id and l.kind = '{kind}' and l.label_key = ''

@@ -138,9 +138,7 @@ impl Frequencies {
                 let whole = whole.iter().map(|one| self.work(one)).min_by(f64::total_cmp).unwrap_or(0.0);
                 whole + begun.iter().map(|one| self.work(one)).sum::<f64>()
             }
-            Terms::Less(one, other) => {
-                self.work(one) + if other.has_beginnings() { self.work(other) } else { 0.0 }
-            }
+            Terms::Less(one, other) => self.work(one) + if other.has_beginnings() { self.work(other) } else { 0.0 },
         }
     }
 }

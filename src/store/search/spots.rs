@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 
 use crate::domain::access::Actor;
+use crate::domain::analysis::Language;
 use crate::domain::event::Payload;
 use crate::domain::ids::{AttachmentId, RecordId};
 use crate::domain::query::{Clause, Query};
+use crate::domain::record::Record;
 use crate::domain::when::Occurred;
 use crate::domain::{analysis, searchable};
 use crate::error::{Error, Result};
@@ -20,14 +22,12 @@ use super::{Hit, READ, Spot};
 /// Finds the notes and files behind words that a record itself does not say: at most two a record.
 pub(super) async fn find(db: &Db, actor: &Actor, query: &Query, hits: &mut [Hit]) -> Result<()> {
     let language = db.language();
-    let mut missing: Vec<Vec<usize>> = Vec::with_capacity(hits.len());
-    for hit in hits.iter() {
-        let texts = searchable::record_texts(&hit.state);
-        let sequences: Vec<String> =
-            texts.iter().map(|(_, text)| analysis::sequence(language, [text.as_str()])).collect();
-        let is_missing = |clause: &Clause| !sequences.iter().any(|sequence| clause.is_in(sequence));
-        missing.push((0..query.with.len()).filter(|at| is_missing(&query.with[*at])).collect());
-    }
+    // The words of files stand among those of the record.
+    let is_missing = |hit: &Hit, clause: &Clause| {
+        !clause.is_in(&hit.words) || (hit.has_files && !is_said(&hit.state, clause, language))
+    };
+    let missing = |hit: &Hit| (0..query.with.len()).filter(|at| is_missing(hit, &query.with[*at])).collect();
+    let mut missing: Vec<Vec<usize>> = hits.iter().map(missing).collect();
     let mut clauses: Vec<usize> = missing.iter().flatten().copied().collect();
     clauses.sort_unstable();
     clauses.dedup();
@@ -65,6 +65,11 @@ pub(super) async fn find(db: &Db, actor: &Actor, query: &Query, hits: &mut [Hit]
         }
     }
     Ok(())
+}
+
+/// Whether a record itself says what is looked for.
+fn is_said(state: &Record, clause: &Clause, language: Language) -> bool {
+    searchable::record_texts(state).iter().any(|(_, text)| clause.is_in(&analysis::sequence(language, [text.as_str()])))
 }
 
 /// For each record and clause the latest note that matches, as the version of the event that tells it.
