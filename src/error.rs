@@ -43,6 +43,8 @@ impl From<DbError> for Error {
     fn from(error: DbError) -> Self {
         match error {
             DbError::Busy => Self::Unavailable("There is too much to do just now. Try again in a minute.".into()),
+            // Nobody sees it: the work is done again.
+            DbError::Refuted => Self::Unavailable("Something changed just now. Try again.".into()),
             DbError::TooLong => Self::Unavailable(
                 "This took too long and was given up. Ask for less at once: write another word, or choose a filter."
                     .into(),

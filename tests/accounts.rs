@@ -13,7 +13,7 @@ use lifeops::error::Error;
 use lifeops::passwords::Password;
 use lifeops::store::db::sql;
 
-use crate::support::{Engine, PASSWORD, Page, Place, Server, Visitor};
+use crate::support::{Engine, Home, PASSWORD, Page, Place, Server, Visitor};
 
 const ANA: &str = "ana@home.example";
 const BEN: &str = "ben@home.example";
@@ -464,4 +464,65 @@ async fn used_at(server: &Server, clock: &Clock) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("the last use is not written");
+}
+
+both_engines! {
+    async fn what_changed_elsewhere_counts_at_once(engine: Engine) {
+        let home = Home::start(engine).await;
+        let db = &home.server.app.db;
+        let record = home.create(&home.ana, "Boiler", &[]).await;
+        let warm = async || {
+            for path in [record.as_str(), "/records", "/records/new", "/"] {
+                home.ana.open(path).await;
+            }
+        };
+        warm().await;
+        // What is remembered of a session is asked for again, but not by itself.
+        let before = db.meter().trips();
+        home.ana.open(&record).await;
+        assert_eq!(db.meter().trips() - before, 1);
+        let before = db.meter().trips();
+        home.ana.open("/records").await;
+        assert_eq!(db.meter().trips() - before, 1);
+        // As another server would.
+        let account = sql("select id from account where email = $1").bind(crate::support::email("Ana")).one(db).await.unwrap().uuid("id").unwrap();
+        let change = async |text: &str| {
+            let touched = sql(text.to_owned()).bind(account).run(db).await.unwrap();
+            assert_eq!(touched, 1, "{text}");
+        };
+        change("update member set role = 'viewer' where account_id = $1").await;
+        home.ana.get("/records/new").await.expect(403);
+        warm_viewer(&home.ana, &record).await;
+        change("update member set role = 'owner' where account_id = $1").await;
+        home.ana.get("/records/new").await.expect(200);
+        warm().await;
+        change("update account set zone = 'Asia/Tokyo' where id = $1").await;
+        assert!(home.ana.open("/account").await.says("Tokyo"));
+        warm().await;
+        let data = "update member set disabled = true where account_id = $1";
+        change(data).await;
+        for path in [record.as_str(), "/", "/search?q=boiler", "/records/new", "/about"] {
+            let page = home.ana.get(path).await;
+            assert!(!page.body.contains("Boiler") && (path == "/about" || page.status != 200), "{path}: {}", page.status);
+        }
+        change("update member set disabled = false where account_id = $1").await;
+        warm().await;
+        change("update account set session_epoch = session_epoch + 1 where id = $1").await;
+        for path in [record.as_str(), "/", "/search?q=boiler", "/records/new"] {
+            let page = home.ana.get(path).await;
+            assert!(page.expect_redirect().starts_with("/sign-in"), "{path}");
+            assert!(!page.body.contains("Boiler"));
+        }
+        change("update account set session_epoch = session_epoch - 1 where id = $1").await;
+        sql("delete from member_session where account_id = $1").bind(account).run(db).await.unwrap();
+        assert!(home.ana.get(&record).await.expect_redirect().starts_with("/sign-in"));
+        home.ana.htmx().get(&record).await.expect(401);
+    }
+}
+
+async fn warm_viewer(visitor: &Visitor, record: &str) {
+    for _ in 0..2 {
+        visitor.open(record).await;
+        visitor.get("/records/new").await.expect(403);
+    }
 }

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::Arguments as _;
@@ -17,6 +18,7 @@ use sqlx::sqlite::{
 use crate::domain::analysis::Language;
 use crate::domain::instant::Instant;
 
+pub mod claim;
 mod direct;
 mod meter;
 mod postgres;
@@ -26,7 +28,7 @@ mod value;
 
 pub use direct::Cells;
 pub use meter::Meter;
-pub use row::{Row, bad};
+pub use row::{Print, Row, bad};
 pub use value::Value;
 
 use direct::Readers;
@@ -114,6 +116,9 @@ pub enum DbError {
     /// Every connection was taken for too long.
     #[error("every connection to the database is taken")]
     Busy,
+    /// What was taken for granted is not so any more.
+    #[error("what was remembered does not hold any more")]
+    Refuted,
     /// What was asked took longer than it may.
     #[error("the statement took too long and was given up")]
     TooLong,
@@ -225,6 +230,9 @@ impl Sql {
     pub async fn all<'a>(self, on: impl Into<On<'a>>) -> Result<Vec<Row>, DbError> {
         self.check()?;
         let on = on.into();
+        if let On::Reading(db) = on {
+            return Ok(db.one_by_one(vec![self]).await?.pop().unwrap_or_default());
+        }
         let (meter, patience) = (on.meter().clone(), on.patience());
         let found = match on.target() {
             Target::Direct(readers) => readers.one(self.clone(), patience).await?,
@@ -243,6 +251,9 @@ impl Sql {
     pub async fn optional<'a>(self, on: impl Into<On<'a>>) -> Result<Option<Row>, DbError> {
         self.check()?;
         let on = on.into();
+        if let On::Reading(db) = on {
+            return Ok(db.one_by_one(vec![self]).await?.pop().unwrap_or_default().into_iter().next());
+        }
         let (meter, patience) = (on.meter().clone(), on.patience());
         let found = match on.target() {
             Target::Direct(readers) => readers.one(self.clone(), patience).await?.into_iter().next(),
@@ -268,6 +279,9 @@ impl Sql {
         let on = on.into().writing();
         if let On::Writing(Db { looks_only: true, .. }) = on {
             return Err(DbError::LooksOnly);
+        }
+        if let On::Writing(db) = on {
+            claim::prove(db).await?;
         }
         let meter = on.meter().clone();
         let touched = match on.target() {
@@ -607,17 +621,26 @@ impl Db {
     ///
     /// # Errors
     /// If one of them fails.
-    pub async fn one_by_one(&self, statements: Vec<Sql>) -> Result<Vec<Vec<Row>>, DbError> {
+    pub async fn one_by_one(&self, mut statements: Vec<Sql>) -> Result<Vec<Vec<Row>>, DbError> {
         statements.iter().try_for_each(Sql::check)?;
+        let claimed = claim::Asked::take();
+        if let Some(question) = claimed.question() {
+            statements.insert(0, question.clone());
+        }
         if statements.is_empty() {
             return Ok(Vec::new());
         }
-        let found = match &self.pools {
-            Pools::Sqlite { direct, .. } => direct.all(statements.clone(), self.patience).await?,
+        let statements = Arc::new(statements);
+        self.meter.trip();
+        let mut found = match &self.pools {
+            Pools::Sqlite { direct, .. } => direct.all(Arc::clone(&statements), self.patience).await?,
             Pools::Postgres { direct, .. } => direct.all(&statements, self.patience).await?,
         };
         for (statement, rows) in statements.iter().zip(&found) {
             self.meter.count(statement, rows.len());
+        }
+        if claimed.question().is_some() {
+            claimed.settle(&found.remove(0))?;
         }
         Ok(found)
     }
@@ -627,6 +650,7 @@ impl Db {
         if self.looks_only {
             return Err(DbError::LooksOnly);
         }
+        claim::prove(self).await?;
         let open = match &self.pools {
             Pools::Sqlite { writer, .. } => Open::Sqlite(begin_writing(writer.clone()).await?),
             Pools::Postgres { direct, .. } => {
@@ -638,6 +662,7 @@ impl Db {
 
     /// Begins a transaction that only reads, and sees one state of the database throughout.
     pub async fn snapshot(&self) -> Result<Tx, DbError> {
+        claim::prove(self).await?;
         let open = match &self.pools {
             Pools::Sqlite { readers, .. } => Open::Sqlite(readers.begin().await?),
             Pools::Postgres { direct, .. } => Open::Postgres(Box::new(

@@ -8,6 +8,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,7 +20,7 @@ use tower_sessions::session_store::{Error as StoreError, Result as StoreResult};
 use tower_sessions_sqlx_store::{PostgresStore, SqliteStore};
 
 use super::accounts::{self, Membership};
-use super::db::{Db, DbError, Pools, Row, sql};
+use super::db::{Db, DbError, Pools, Print, Row, Sql, claim, sql};
 use super::saved_views::VIEWS;
 use crate::app::Clock;
 use crate::domain::ids::{AccountId, HouseholdId, MemberId};
@@ -171,12 +172,54 @@ pub struct Sessions {
     clock: Clock,
     idle: Duration,
     max: Duration,
+    remembered: Arc<Mutex<HashMap<String, Known>>>,
+}
+
+/// How many sessions are remembered at most.
+const MOST: usize = 4096;
+
+/// What a session said when it was read last.
+#[derive(Clone)]
+struct Known {
+    print: Print,
+    record: Record,
+    membership: Option<Membership>,
+}
+
+impl std::fmt::Debug for Known {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Known")
+    }
+}
+
+fn read(row: &Row) -> StoreResult<(Record, Option<Membership>)> {
+    let seen = row.instant("last_seen").map_err(failed)?;
+    let membership = match row.opt_uuid("member_id").map_err(failed)? {
+        Some(_) => Some(accounts::member(row).map_err(failed)?),
+        None => None,
+    };
+    let data = row.bytes("data").map_err(failed)?;
+    let mut record: Record = rmp_serde::from_slice(&data).map_err(|e| StoreError::Decode(e.to_string()))?;
+    record.data.insert(SEEN.to_owned(), seen.micros().into());
+    Ok((record, membership))
 }
 
 impl Sessions {
     /// The store on a database; sessions end after `idle` without use and after `max` in any case.
     pub fn new(db: Db, clock: Clock, idle: Duration, max: Duration) -> Self {
-        Self { db, clock, idle, max }
+        Self { db, clock, idle, max, remembered: Arc::default() }
+    }
+
+    fn remembered(&self) -> std::sync::MutexGuard<'_, HashMap<String, Known>> {
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remember(&self, key: String, known: Known) {
+        let mut remembered = self.remembered();
+        if remembered.len() >= MOST {
+            remembered.clear();
+        }
+        remembered.insert(key, known);
     }
 
     /// Removes sessions that no longer count. For a while longer they say whose browser it was, to whom alone a form that
@@ -192,7 +235,7 @@ impl Sessions {
     }
 
     /// A session that still counts, with the member behind it, in one statement: every page of a member begins here.
-    async fn find(&self, key: &str) -> Result<Option<Row>, DbError> {
+    fn find(&self, key: &str) -> Sql {
         let now = self.clock.now();
         sql(format!(
             "select s.last_seen, t.data,
@@ -213,8 +256,6 @@ impl Sessions {
         .bind(now.plus_seconds(-seconds(self.idle)))
         .bind(now.plus_seconds(-seconds(self.max)))
         .bind(now)
-        .optional(&self.db)
-        .await
     }
 
     async fn exists(&self, key: &str) -> Result<bool, DbError> {
@@ -288,21 +329,34 @@ impl SessionStore for Sessions {
     }
 
     async fn load(&self, id: &Id) -> StoreResult<Option<Record>> {
-        let Some(row) = self.find(&key(id)).await.map_err(failed)? else { return Ok(None) };
-        let seen = row.instant("last_seen").map_err(failed)?;
-        if row.opt_uuid("member_id").map_err(failed)?.is_some() {
-            let membership = accounts::member(&row).map_err(failed)?;
+        let key = key(id);
+        let question = self.find(&key);
+        let known = self.remembered().get(&key).cloned();
+        let (mut record, membership) = match known {
+            // It is asked for again with the first thing that the page asks for.
+            Some(known) if claim::claim(question.clone(), known.print.clone()) => (known.record, known.membership),
+            _ => {
+                let Some(row) = question.optional(&self.db).await.map_err(failed)? else {
+                    self.remembered().remove(&key);
+                    return Ok(None);
+                };
+                let (record, membership) = read(&row)?;
+                if let Some(print) = row.print() {
+                    self.remember(key, Known { print, record: record.clone(), membership: membership.clone() });
+                }
+                (record, membership)
+            }
+        };
+        if let Some(membership) = membership {
             // Outside of a request there is nobody to tell.
             let _ = BEHIND.try_with(|behind| behind.replace(Some(membership)));
         }
-        let data = row.bytes("data").map_err(failed)?;
-        let mut record: Record = rmp_serde::from_slice(&data).map_err(|e| StoreError::Decode(e.to_string()))?;
         record.id = *id;
-        record.data.insert(SEEN.to_owned(), seen.micros().into());
         Ok(Some(record))
     }
 
     async fn delete(&self, id: &Id) -> StoreResult<()> {
+        self.remembered().remove(&key(id));
         self.close(&key(id)).await.map_err(failed)
     }
 }

@@ -100,7 +100,7 @@ pub fn router(app: App) -> Router {
         .layer(Extension(weighing::StrangersScales::default()))
         .layer(from_fn(session::recognise))
         .layer(session::layer(&app))
-        .layer(from_fn(session::remember))
+        .layer(from_fn_with_state(app.clone(), session::remember))
         .layer(from_fn(session::seal_removal))
         .merge(open)
         .layer(from_fn_with_state(app.clone(), csrf::check))

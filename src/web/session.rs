@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::Request;
-use axum::http::{HeaderValue, header};
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use axum_login::{AuthManagerLayer, AuthManagerLayerBuilder, AuthSession, AuthUser, AuthnBackend, UserId};
@@ -24,6 +25,7 @@ use crate::domain::ids::AccountId;
 use crate::domain::instant::Instant;
 use crate::error::{Error, Result};
 use crate::store::accounts;
+use crate::store::db::claim;
 use crate::store::saved_views::SavedView;
 use crate::store::sessions::{self, Opened, Sessions};
 
@@ -248,9 +250,25 @@ pub async fn sign_out(auth: &mut Auth) -> Result<()> {
     Ok(())
 }
 
-/// Lets the session layer find the member where it finds the session.
-pub async fn remember(request: Request, next: Next) -> Response {
-    sessions::remembering(next.run(request)).await
+/// Lets the session layer find the member where it finds the session; and lets a page that only reads begin with what is
+/// remembered of the session, which is asked for again together with the page's first statement. If that is not so any
+/// more, the page is made anew.
+pub async fn remember(State(app): State<App>, visit: Visit, request: Request, next: Next) -> Response {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return sessions::remembering(next.run(request)).await;
+    }
+    // Nothing here reads what may come with such a request.
+    let (parts, _) = request.into_parts();
+    let mut first = Request::from_parts(parts.clone(), Body::empty());
+    let attempt = visit.afresh();
+    first.extensions_mut().insert(attempt.clone());
+    match claim::trusting(&app.db, sessions::remembering(next.clone().run(first))).await {
+        Some(response) => {
+            visit.take_over(&attempt);
+            response
+        }
+        None => sessions::remembering(next.run(Request::from_parts(parts, Body::empty()))).await,
+    }
 }
 
 /// A browser forgets a `__Host-` cookie only when the order to do so is `Secure` as well; the cookie library leaves that

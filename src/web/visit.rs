@@ -76,6 +76,24 @@ impl Visit {
         Self { member: Arc::new(OnceLock::from(Arc::new(member))), ..self.clone() }
     }
 
+    /// The same visit, about which nothing was noted yet.
+    pub(super) fn afresh(&self) -> Self {
+        Self { device_cookie: Arc::default(), member: Arc::default(), shut_out: Arc::default(), ..self.clone() }
+    }
+
+    /// Notes all that was noted about another one.
+    pub(super) fn take_over(&self, other: &Self) {
+        if let Some(member) = other.member.get() {
+            self.is_by(Arc::clone(member));
+        }
+        if let Some(line) = other.device_cookie.get() {
+            self.sets_device_cookie(line.clone());
+        }
+        if other.was_shut_out() {
+            self.is_shut_out();
+        }
+    }
+
     /// The device cookie that the answer sets; the first one counts.
     pub(super) fn sets_device_cookie(&self, line: HeaderValue) {
         self.device_cookie.get_or_init(|| line);

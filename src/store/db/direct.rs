@@ -46,6 +46,24 @@ pub struct Cells {
 }
 
 impl Cells {
+    /// All that it holds.
+    pub(super) fn print(&self) -> Vec<u8> {
+        let mut print = Vec::new();
+        for value in &self.values {
+            let (kind, bytes) = match value {
+                Cell::Null => (0, Vec::new()),
+                Cell::Integer(n) => (1, n.to_le_bytes().into()),
+                Cell::Real(n) => (2, n.to_le_bytes().into()),
+                Cell::Text(text) => (3, text.clone().into_bytes()),
+                Cell::Blob(bytes) => (4, bytes.clone()),
+            };
+            print.push(kind);
+            print.extend(bytes.len().to_le_bytes());
+            print.extend(bytes);
+        }
+        print
+    }
+
     /// The value of a column; none if there is no such column.
     pub(super) fn get(&self, column: &str) -> Option<&Cell> {
         let at = self.names.iter().position(|name| **name == *column)?;
@@ -61,7 +79,11 @@ impl Readers {
     }
 
     /// Runs statements one after the other on one connection. A caller that is gone by then changes nothing.
-    pub(super) async fn all(&self, statements: Vec<Sql>, patience: Option<Duration>) -> Result<Vec<Vec<Row>>, DbError> {
+    pub(super) async fn all(
+        &self,
+        statements: Arc<Vec<Sql>>,
+        patience: Option<Duration>,
+    ) -> Result<Vec<Vec<Row>>, DbError> {
         let shelf = Arc::clone(&self.0);
         let waiting = tokio::time::timeout(WAITING, self.0.seats.acquire());
         let _seat = waiting.await.map_err(|_| DbError::Busy)?.map_err(|_| DbError::Busy)?;
@@ -71,7 +93,7 @@ impl Readers {
 
     /// Runs one statement.
     pub(super) async fn one(&self, statement: Sql, patience: Option<Duration>) -> Result<Vec<Row>, DbError> {
-        Ok(self.all(vec![statement], patience).await?.pop().unwrap_or_default())
+        Ok(self.all(Arc::new(vec![statement]), patience).await?.pop().unwrap_or_default())
     }
 
     /// Closes what rests; nothing new opens.

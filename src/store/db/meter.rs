@@ -14,6 +14,7 @@ pub struct Meter(Arc<Counts>);
 struct Counts {
     statements: AtomicU64,
     rows: AtomicU64,
+    trips: AtomicU64,
     taping: AtomicBool,
     tape: Mutex<Option<Vec<Sql>>>,
 }
@@ -27,6 +28,15 @@ impl Meter {
     /// How many rows were returned so far.
     pub fn rows(&self) -> u64 {
         self.0.rows.load(Ordering::Relaxed)
+    }
+
+    /// How often it was gone to, outside of transactions, to read: several statements may go together.
+    pub fn trips(&self) -> u64 {
+        self.0.trips.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn trip(&self) {
+        self.0.trips.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Begins to keep every statement with its values, or stops and hands over what was kept.

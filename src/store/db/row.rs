@@ -24,6 +24,44 @@ pub enum Row {
     Postgres(tokio_postgres::Row),
 }
 
+/// All that a row holds, so that two of the same statement can be compared.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Print(Vec<u8>);
+
+impl Row {
+    /// All that the row holds; none where that cannot be told.
+    pub fn print(&self) -> Option<Print> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Direct(cells) => Some(Print(cells.print())),
+            Self::Postgres(row) => {
+                let mut print = Vec::new();
+                for at in 0..row.len() {
+                    let bytes = row.try_get::<_, Option<Raw<'_>>>(at).ok()?;
+                    print.push(u8::from(bytes.is_some()));
+                    let bytes = bytes.map_or(&[][..], |Raw(bytes)| bytes);
+                    print.extend(bytes.len().to_le_bytes());
+                    print.extend(bytes);
+                }
+                Some(Print(print))
+            }
+        }
+    }
+}
+
+/// A value as PostgreSQL sends it.
+struct Raw<'a>(&'a [u8]);
+
+impl<'a> FromSql<'a> for Raw<'a> {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Self(raw))
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+}
+
 impl Cells {
     fn text(&self, column: &str) -> Result<Option<String>, DbError> {
         match self.find(column)? {

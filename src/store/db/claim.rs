@@ -1,0 +1,86 @@
+//! What is remembered of an earlier answer, and asked again together with the next statement instead of before it: it saves
+//! the way to the database and back. Whoever works on such a claim finds out at the latest when the work ends whether it
+//! still holds, and then nothing that was made of it may leave the house.
+
+use std::cell::RefCell;
+use std::future::Future;
+
+use super::row::Print;
+use super::{Db, DbError, Row, Sql};
+
+/// A question with the answer that it had.
+struct Claim {
+    question: Sql,
+    answer: Print,
+}
+
+#[derive(Default)]
+struct State {
+    /// What was not asked again yet.
+    open: Option<Claim>,
+    is_refuted: bool,
+}
+
+tokio::task_local! {
+    static STATE: RefCell<State>;
+}
+
+/// Does work that may rest on a claim. None if the claim did not hold, or nobody knows: then what was done counts for
+/// nothing, and has to be done again without.
+pub async fn trusting<T>(db: &Db, work: impl Future<Output = T>) -> Option<T> {
+    STATE
+        .scope(RefCell::default(), async {
+            let done = work.await;
+            let proved = prove(db).await.is_ok();
+            (proved && !STATE.with(|state| state.borrow().is_refuted)).then_some(done)
+        })
+        .await
+}
+
+/// Takes an answer for granted that will be asked for again. False where nobody would wait for that: then it has to be
+/// asked for at once.
+pub fn claim(question: Sql, answer: Print) -> bool {
+    STATE.try_with(|state| state.borrow_mut().open = Some(Claim { question, answer })).is_ok()
+}
+
+/// Asks what was taken for granted, if it was not asked yet.
+pub(super) async fn prove(db: &Db) -> Result<(), DbError> {
+    if STATE.try_with(|state| state.borrow().open.is_none()).unwrap_or(true) {
+        return Ok(());
+    }
+    db.one_by_one(Vec::new()).await.map(drop)
+}
+
+/// A claim on its way to the database. Unless its answer comes back as it was, it is refuted.
+pub(super) struct Asked(Option<Claim>);
+
+impl Asked {
+    /// The claim that is open, if there is one.
+    pub(super) fn take() -> Self {
+        Self(STATE.try_with(|state| state.borrow_mut().open.take()).ok().flatten())
+    }
+
+    pub(super) fn question(&self) -> Option<&Sql> {
+        self.0.as_ref().map(|claim| &claim.question)
+    }
+
+    /// Compares the answer.
+    pub(super) fn settle(mut self, answer: &[Row]) -> Result<(), DbError> {
+        let Some(claim) = &self.0 else { return Ok(()) };
+        match answer {
+            [row] if row.print().is_some_and(|print| print == claim.answer) => {
+                self.0 = None;
+                Ok(())
+            }
+            _ => Err(DbError::Refuted),
+        }
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        if self.0.is_some() {
+            let _ = STATE.try_with(|state| state.borrow_mut().is_refuted = true);
+        }
+    }
+}
