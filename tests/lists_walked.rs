@@ -22,7 +22,7 @@ both_engines! {
         // Many titles alike, and many days.
         sql("update record_label set title_key = $1 where position % 3 = 0").bind(b"same".to_vec()).run(&app.db).await.unwrap();
         let mut moved = RECORDS;
-        for (sort, backward) in [(Sort::Activity, false), (Sort::Activity, true), (Sort::Happened, false), (Sort::Title, false), (Sort::Title, true)] {
+        for (sort, backward) in [(Sort::Activity, false), (Sort::Activity, true), (Sort::Happened, false), (Sort::Happened, true), (Sort::Title, false), (Sort::Title, true)] {
             let filter = Filter { sort, ..Filter::default() };
             let mut seen: HashMap<RecordId, usize> = HashMap::new();
             let mut cursor = Cursor::Newest;
@@ -30,7 +30,8 @@ both_engines! {
                 // From the last page: an edge beyond everything.
                 cursor = match sort {
                     Sort::Title => Cursor::After(filter::Key::Title(vec![0xff; 96], RecordId(uuid::Uuid::max()))),
-                    _ => Cursor::After(filter::Key::Activity(0)),
+                    Sort::Happened => Cursor::After(filter::Key::Happened(String::new(), 0)),
+                    Sort::Activity => Cursor::After(filter::Key::Activity(0)),
                 };
             }
             let mut touched: Vec<RecordId> = Vec::new();

@@ -129,8 +129,10 @@ impl Query {
         let typed = analysis::normal(&typed[..typed.floor_char_boundary(LONGEST)]);
         let pieces = pieces(&typed);
         let mut count = 0;
+        // What is typed last may be half a word; filters stand behind the words where they are shown back.
+        let last = pieces.iter().rposition(|piece| !piece.excluded && piece.key.is_none());
         for (at, piece) in pieces.iter().enumerate() {
-            let last = at + 1 == pieces.len() && !piece.excluded && piece.key.is_none();
+            let last = Some(at) == last;
             if query.takes(piece, today) {
                 continue;
             }
@@ -273,6 +275,12 @@ mod tests {
         assert_eq!(query.after.unwrap().to_string(), "2019");
         assert_eq!(query.before.unwrap().to_string(), "2020-06");
         assert_eq!(words(&query.with), ["oil*"]);
+        for (typed, read_as) in
+            [("win tag:garden", "win*"), ("win -bike", "win*"), ("tag:a win", "win*"), ("\"win\" tag:a", "win")]
+        {
+            assert_eq!(words(&read(typed).with), [read_as], "{typed}");
+        }
+        assert_eq!(words(&read("win \"hot water\" after:2019").with), ["win", "hot water"]);
         assert_eq!(words(&read("after:lunch").with), ["after lunch"]);
         assert_eq!(
             split("tag:a oil after:x -b", jiff::civil::date(2026, 11, 26)),

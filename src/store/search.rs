@@ -19,13 +19,16 @@ use super::people::{self, People};
 use super::views::{self, Listed, Suggestions};
 
 mod asking;
+mod finding;
 mod frequency;
+mod sorted;
 mod spots;
 mod terms;
 
-use asking::{Asking, From};
+use asking::Asking;
+use finding::From;
 
-pub use asking::Place;
+pub use sorted::Place;
 
 /// How many records a page shows.
 pub const PAGE: usize = 20;
@@ -172,26 +175,16 @@ pub async fn search(db: &Db, actor: &Actor, wanted: &Wanted<'_>, cursor: Cursor)
             From { at: Some((part, position)), backward: true }
         }
     };
-    let frequencies = asking.frequencies();
-    let first = frequencies.clone().unwrap_or_else(|| asking.first(&parts, &from, PAGE + 1));
+    let first = asking.first(&parts, &from, PAGE + 1);
     let [first, known, people] =
         db.together([first, views::suggestions_statement(actor), people::statement(actor)]).await?;
     let (known, people) = (views::read_suggestions(&known)?, people::read(&people)?);
-    let rows = match frequencies {
-        None => first,
-        Some(_) => {
-            asking.learn(&first, if wanted.filter.deleted { known.deleted } else { known.records })?;
-            asking.find(db, &parts, &from, PAGE + 1).await?
-        }
-    };
+    let records = if wanted.filter.deleted { known.deleted } else { known.records };
+    let (rows, counted) = asking.find(db, &parts, &from, PAGE + 1, first, records).await?;
     let mut found: Vec<(Part, &Row)> = Vec::new();
     let mut stopped = None;
     for part in &parts {
-        for row in &rows {
-            if row.int("part")? == part.number() {
-                found.push((*part, row));
-            }
-        }
+        found.extend(rows.iter().filter(|(of, _)| of == part).map(|(of, row)| (*of, row)));
         if asking.reads() && found.len() <= PAGE {
             stopped = asking.last_read(db, Some(*part), &from).await?.map(|position| (*part, position));
             if stopped.is_some() {
@@ -220,7 +213,10 @@ pub async fn search(db: &Db, actor: &Actor, wanted: &Wanted<'_>, cursor: Cursor)
     };
     let count = match cursor {
         Cursor::First if !more && stop.is_none() => i64::try_from(hits.len()).ok(),
-        Cursor::First if !asking.reads() => Some(asking.count(db).await?),
+        Cursor::First if !asking.reads() => match counted {
+            Some(counted) => Some(counted),
+            None => Some(asking.count(db).await?),
+        },
         _ => None,
     };
     let nowhere = match hits.is_empty() && cursor == Cursor::First && wanted.query.with.len() > 1 {
@@ -243,18 +239,12 @@ pub async fn search(db: &Db, actor: &Actor, wanted: &Wanted<'_>, cursor: Cursor)
 /// The same in the order that the filter names.
 async fn sorted(db: &Db, actor: &Actor, wanted: &Wanted<'_>, place: &Place) -> Result<Found> {
     let mut asking = Asking::of(db.engine(), actor, wanted);
-    let frequencies = asking.frequencies();
-    let first = frequencies.clone().unwrap_or_else(|| asking.sorted(place, PAGE + 1));
+    let first = asking.first_sorted(place, PAGE + 1);
     let [first, known, people] =
         db.together([first, views::suggestions_statement(actor), people::statement(actor)]).await?;
     let (known, people) = (views::read_suggestions(&known)?, people::read(&people)?);
-    let mut rows = match frequencies {
-        None => first,
-        Some(_) => {
-            asking.learn(&first, if wanted.filter.deleted { known.deleted } else { known.records })?;
-            asking.sorted(place, PAGE + 1).all(db).await?
-        }
-    };
+    let records = if wanted.filter.deleted { known.deleted } else { known.records };
+    let mut rows = asking.find_sorted(db, place, PAGE + 1, first, records).await?;
     let more = rows.len() > PAGE;
     rows.truncate(PAGE);
     if place.backward {

@@ -1,0 +1,337 @@
+//! How what a search asks for is found: the statements of a page, of either order, and how many there are.
+
+use crate::domain::query::Clause;
+use crate::domain::searchable::Kind;
+use crate::error::Result;
+use crate::store::conditions::Binds;
+use crate::store::db::{Db, Engine, Row, Sql};
+use crate::store::people::LAST_BY;
+use crate::store::views::{LISTED, VISIBLE};
+
+use super::asking::Asking;
+use super::frequency::Frequencies;
+use super::terms::Terms;
+use super::{COUNTED, Part, READ};
+
+/// How PostgreSQL is to find the records of a part.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Way {
+    /// Down the latest records, each of which is looked at; at most so many.
+    Walk(i64),
+    /// By the index: all that hold the terms, put in order.
+    Index,
+}
+
+/// How many records are walked over in vain before the index is asked after all.
+const WALKED: i64 = 50_000;
+
+/// One of the searches that a page is put together from.
+struct Arm {
+    /// What it looks for: a part, or both.
+    part: Option<Part>,
+    way: Way,
+    from: Edge,
+}
+
+/// Where a page begins, and which way it goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct From {
+    /// The part, and the position in it.
+    pub(super) at: Option<(Part, i64)>,
+    /// Towards what changed later.
+    pub(super) backward: bool,
+}
+
+/// The same within a part.
+pub(super) struct Edge {
+    pub(super) edge: Option<i64>,
+    pub(super) backward: bool,
+}
+
+impl From {
+    fn of(&self, part: Part) -> Edge {
+        let edge = self.at.filter(|(known, _)| *known == part).map(|(_, position)| position);
+        Edge { edge, backward: self.backward }
+    }
+}
+
+impl Asking<'_> {
+    /// The terms as a value of a statement. PostgreSQL would read the text anew for each record if it stood there bare.
+    fn wanted(&self, terms: &Terms, asked: &mut Binds) -> String {
+        let wanted = asked.add(terms.write(self.engine));
+        match self.engine {
+            Engine::Sqlite => wanted,
+            Engine::Postgres => format!("(select cast({wanted} as tsquery))"),
+        }
+    }
+
+    /// How PostgreSQL finds so many records of a part with the least work.
+    pub(super) fn way(&self, terms: &Terms, wanted: i64) -> Way {
+        if self.frequencies.walks(terms, wanted) { Way::Walk(WALKED) } else { Way::Index }
+    }
+
+    /// Records that hold the terms, in order of activity; the bound stands in the text, so that the planner knows it.
+    pub(super) fn candidates(&self, terms: &Terms, way: Way, from: &Edge, limit: i64, asked: &mut Binds) -> String {
+        let (side, order) = if from.backward { (">", "asc") } else { ("<", "desc") };
+        let wanted = self.wanted(terms, asked);
+        let edge = from.edge.map(|position| asked.add(position));
+        let beyond = edge.as_ref().map_or_else(String::new, |edge| format!("and s.position {side} {edge}"));
+        match (self.engine, way) {
+            (Engine::Sqlite, _) => {
+                // The order of the rows of the index is that of activity.
+                let beyond = edge.map_or_else(String::new, |edge| {
+                    format!(
+                        "and search_index.rowid {side}= coalesce((
+                             select seq from search_record
+                             where household_id = $1 and position {side} {edge}
+                             order by position {order}
+                             limit 1), {none})",
+                        none = if from.backward { i64::MAX } else { -1 },
+                    )
+                });
+                format!(
+                    "select s.record_id, s.position, s.title_words, s.words
+                     from search_index
+                     cross join search_record as s
+                     where search_index match {wanted} {beyond} and s.seq = search_index.rowid and s.household_id = $1
+                     order by search_index.rowid {order}
+                     limit {limit}"
+                )
+            }
+            // What has a limit is done before what stands around it.
+            (Engine::Postgres, Way::Walk(most)) => format!(
+                "select s.record_id, s.position, s.title_words, s.words
+                 from (
+                     select s.record_id, s.position, s.title_words, s.words, s.terms
+                     from search_record as s
+                     where s.household_id = $1 {beyond}
+                     order by s.position {order}
+                     limit {most}
+                 ) as s
+                 where s.terms @@ {wanted}
+                 order by s.position {order}
+                 limit {limit}"
+            ),
+            (Engine::Postgres, Way::Index) => format!(
+                "select s.record_id, s.position, s.title_words, s.words
+                 from (
+                     select s.household_id, s.record_id, s.position, s.title_words, s.words
+                     from search_record as s
+                     where s.terms @@ {wanted}
+                     offset 0
+                 ) as s
+                 where s.household_id = $1 {beyond}
+                 order by s.position {order}
+                 limit {limit}"
+            ),
+        }
+    }
+
+    /// A page of the parts, one after the other: the second is looked for only as far as the first leaves room.
+    fn page(&self, parts: &[(Part, Way)], from: &From, limit: usize) -> Sql {
+        let arms = parts.iter().map(|(part, way)| Arm { part: Some(*part), way: *way, from: from.of(*part) }).collect();
+        self.arms(arms, from.backward, limit)
+    }
+
+    /// The latest of both parts together; they are told apart afterwards, by [`Self::is_by_title`].
+    fn whole(&self, limit: usize) -> Sql {
+        let way = self.way(&self.terms(None), i64::try_from(limit).unwrap_or(i64::MAX));
+        self.arms(vec![Arm { part: None, way, from: Edge { edge: None, backward: false } }], false, limit)
+    }
+
+    fn arms(&self, arms: Vec<Arm>, backward: bool, limit: usize) -> Sql {
+        let mut asked = Binds::of(self.actor, self.deleted);
+        let many = i64::try_from(limit).unwrap_or(i64::MAX);
+        let columns = "record_id, position, title_words, words";
+        let arms: Vec<String> = arms
+            .into_iter()
+            .map(|Arm { part, way, from }| {
+                let terms = self.terms(part);
+                let narrowed = if self.reads() {
+                    let candidates = self.candidates(&terms, way, &from, READ, &mut asked);
+                    let conditions = self.conditions(part, &mut asked);
+                    // They come in their order. To ask for it again would make SQLite read them all first.
+                    format!("select {columns} from ({candidates}) as r where 1 = 1 {conditions} limit {limit}")
+                } else {
+                    self.candidates(&terms, way, &from, many, &mut asked)
+                };
+                let part = part.unwrap_or(Part::Rest).number();
+                format!("select cast({part} as bigint) as part, {columns} from ({narrowed}) as a{part}")
+            })
+            .collect();
+        let (first, second) = if backward { ("desc", "asc") } else { ("asc", "desc") };
+        asked.into_sql(format!(
+            "select p.part, p.title_words, p.words, v.has_files, {LISTED}, o.name as owner_name, {LAST_BY}
+             from ({arms} limit {limit}) as p
+             cross join record_view as v
+             left join member as o on o.household_id = $1 and o.id = v.owner_id
+             left join member as m on m.household_id = $1 and m.id = v.last_by
+             where v.household_id = $1 and v.id = p.record_id and v.deleted = $3 and {VISIBLE}
+             order by p.part {first}, p.position {second}",
+            arms = arms.join(" union all "),
+        ))
+    }
+
+    fn ways(&self, parts: &[Part], limit: usize) -> Vec<(Part, Way)> {
+        let many = i64::try_from(limit).unwrap_or(i64::MAX);
+        // Words in a row stand in some of those alone that have them at all.
+        let many = if self.reads() { (many * 20).min(READ) } else { many };
+        parts.iter().map(|part| (*part, self.way(&self.terms(Some(*part)), many))).collect()
+    }
+
+    /// The first statement of a search: on PostgreSQL how frequent its terms are; else all that it finds, if that may fit
+    /// on a page, or the page.
+    pub(super) fn first(&self, parts: &[Part], from: &From, limit: usize) -> Sql {
+        match self.engine {
+            Engine::Postgres => Frequencies::statement(self.actor, &self.leaves()),
+            Engine::Sqlite if self.may_be_whole(parts, from) => self.whole(limit),
+            Engine::Sqlite => self.page(&self.ways(parts, limit), from, limit),
+        }
+    }
+
+    fn may_be_whole(&self, parts: &[Part], from: &From) -> bool {
+        from.at.is_none() && parts.len() > 1 && !self.reads()
+    }
+
+    /// What is found, from the answer to the [first](Self::first) statement on: all of it if it fits on a page, or a page
+    /// with how many there are, as far as that is told along with it.
+    pub(super) async fn find(
+        &mut self,
+        db: &Db,
+        parts: &[Part],
+        from: &From,
+        limit: usize,
+        first: Vec<Row>,
+        records: i64,
+    ) -> Result<(Vec<(Part, Row)>, Option<i64>)> {
+        let mut is_whole = self.may_be_whole(parts, from);
+        let mut rows = match self.engine {
+            Engine::Sqlite => first,
+            Engine::Postgres => {
+                self.frequencies = Frequencies::read(&first, self.leaves(), records)?;
+                is_whole &= usize::try_from(self.frequencies.of(&self.terms(None)).most).is_ok_and(|most| most < limit);
+                if is_whole { self.whole(limit).all(db).await? } else { Vec::new() }
+            }
+        };
+        if is_whole && rows.len() < limit {
+            let mut found = Vec::with_capacity(rows.len());
+            for row in rows {
+                found.push((if self.is_by_title(&row)? { Part::Title } else { Part::Rest }, row));
+            }
+            found.sort_by_key(|(part, _)| *part);
+            return Ok((found, None));
+        }
+        let mut counted = None;
+        if is_whole || self.engine == Engine::Postgres {
+            let mut ways = self.ways(parts, limit);
+            let counts = from.at.is_none() && !self.reads() && self.is_many().is_none();
+            let mut asked = vec![self.page(&ways, from, limit)];
+            asked.extend(counts.then(|| self.counting()));
+            let mut answers = db.one_by_one(asked).await?.into_iter();
+            rows = answers.next().unwrap_or_default();
+            counted = answers.next().as_deref().and_then(<[Row]>::first).map(|row| row.int("records")).transpose()?;
+            // The words are frequent, but not together.
+            let walked = ways.iter().any(|(_, way)| *way != Way::Index);
+            if rows.len() < limit && self.frequencies.records() > WALKED && walked {
+                ways.iter_mut().for_each(|(_, way)| *way = Way::Index);
+                rows = self.page(&ways, from, limit).all(db).await?;
+            }
+        }
+        let mut found = Vec::with_capacity(rows.len());
+        for row in rows {
+            found.push((if row.int("part")? == Part::Title.number() { Part::Title } else { Part::Rest }, row));
+        }
+        Ok((found, counted))
+    }
+
+    /// Whether a record says everything in its title.
+    fn is_by_title(&self, row: &Row) -> Result<bool> {
+        let title = row.text("title_words")?;
+        Ok(self.query.with.iter().all(|clause| clause.is_in(&title)))
+    }
+
+    /// A one for each record that holds the terms, at most so many. A mark is one scope's alone, so that SQLite need not
+    /// look up whose they are: that would take longer than finding them.
+    fn matches(&self, terms: &Terms, most: i64, asked: &mut Binds) -> String {
+        let wanted = self.wanted(terms, asked);
+        let one = "cast(1 as bigint) as one";
+        match self.engine {
+            Engine::Sqlite => format!("select {one} from search_index where search_index match {wanted} limit {most}"),
+            Engine::Postgres if self.frequencies.walks(terms, most) => format!(
+                "select {one}
+                 from (
+                     select s.terms from search_record as s
+                     where s.household_id = $1
+                     order by s.position desc
+                     limit {all}
+                 ) as s
+                 where s.terms @@ {wanted}
+                 limit {most}",
+                all = i64::MAX,
+            ),
+            Engine::Postgres => format!(
+                "select {one}
+                 from (
+                     select s.household_id from search_record as s
+                     where s.terms @@ {wanted}
+                     offset 0
+                 ) as s
+                 where s.household_id = $1
+                 limit {most}"
+            ),
+        }
+    }
+
+    /// More than are counted, if that much is known.
+    fn is_many(&self) -> Option<i64> {
+        let many = self.engine == Engine::Postgres && self.frequencies.of(&self.terms(None)).least > COUNTED;
+        many.then_some(COUNTED + 1)
+    }
+
+    fn counting(&self) -> Sql {
+        let mut asked = Binds::two(self.actor);
+        let matches = self.matches(&self.terms(None), COUNTED + 1, &mut asked);
+        asked.into_sql(format!("select count(*) as records from ({matches}) as p where $1 = $1 and $2 = $2"))
+    }
+
+    /// How many match, as far as matches are counted.
+    pub(super) async fn count(&self, db: &Db) -> Result<i64> {
+        match self.is_many() {
+            Some(many) => Ok(many),
+            None => Ok(self.counting().one(db).await?.int("records")?),
+        }
+    }
+
+    /// The position of the last record that was read of a part, or of both, if there were more than that.
+    pub(super) async fn last_read(&self, db: &Db, part: Option<Part>, from: &From) -> Result<Option<i64>> {
+        let mut asked = Binds::two(self.actor);
+        let terms = self.terms(part);
+        let edge = part.map_or(Edge { edge: from.at.map(|(_, at)| at), backward: from.backward }, |part| from.of(part));
+        let candidates = self.candidates(&terms, self.way(&terms, READ), &edge, READ, &mut asked);
+        let last = if from.backward { "max" } else { "min" };
+        let text = format!(
+            "select count(*) as records, {last}(p.position) as position from ({candidates}) as p where $2 = $2"
+        );
+        let row = asked.into_sql(text).one(db).await?;
+        Ok(if row.int("records")? < READ { None } else { row.opt_int("position")? })
+    }
+
+    /// Which of the clauses stand nowhere, as far as terms tell.
+    pub(super) async fn nowhere(&self, db: &Db) -> Result<Vec<usize>> {
+        let mut asked = Binds::two(self.actor);
+        let somewhere = |(at, clause): (usize, &Clause)| {
+            let matches = self.matches(&self.clause(Kind::Anything, clause), 1, &mut asked);
+            format!("({matches}) as clause_{at}")
+        };
+        let columns: Vec<String> = self.query.with.iter().enumerate().map(somewhere).collect();
+        let text = format!("select {} where $1 = $1 and $2 = $2", columns.join(", "));
+        let row = asked.into_sql(text).one(db).await?;
+        let mut nowhere = Vec::new();
+        for at in 0..self.query.with.len() {
+            if row.opt_int(&format!("clause_{at}"))?.is_none() {
+                nowhere.push(at);
+            }
+        }
+        Ok(nowhere)
+    }
+}
