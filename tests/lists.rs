@@ -194,11 +194,15 @@ both_engines! {
         let form = home.ana.open(&page.link("Rename #gardn")).await.form("Go on");
         assert!(home.ana.press(&form.clone().fill("to", "gardn"), "Go on").await.expect(422).says("That is its name already"));
         assert!(home.ana.press(&form.clone().fill("to", ""), "Go on").await.expect(422).says("Enter a tag"));
+        let view = home.ana.open("/records?tag=gardn&sort=title").await;
+        let keep = home.ana.open(&view.link("Keep this view under a name")).await.form("Keep it");
+        home.ana.submit(&keep.fill("name", "Green"), "Keep it").await;
         let confirm = home.ana.submit(&form.fill("to", "garden"), "Go on").await;
+        assert!(confirm.says("Your view “Green” goes on looking for #gardn"), "{}", confirm.text());
         assert!(confirm.says("Merge #gardn into #Garden?") && confirm.says("in 1 record"), "{}", confirm.text());
         assert_eq!(count_events(&home.server.app.db).await, before, "nothing yet");
         let page = home.ana.submit(&confirm.form("Merge in 1 record"), "Merge in 1 record").await;
-        assert!(page.says("What was #gardn is #Garden now, in 2 records"), "{}", page.text());
+        assert!(page.says("What was #gardn is #Garden now. #Garden stands in 2 records that you see."), "{}", page.text());
         assert_eq!(count_events(&home.server.app.db).await, before + 1, "one event a record");
         assert_eq!(titles(&home.ana.open("/records?tag=garden").await), ["Hose", "Mower"]);
         assert!(home.ben.open("/tags").await.says("#gardn 1 record"), "what he keeps private stays");
@@ -233,7 +237,7 @@ both_engines! {
         let batches = sql("select count(distinct batch_id) as batches, count(batch_id) as events from record_events where batch_id is not null and payload_version = 1 and position > 3")
             .one(&app.db).await.unwrap();
         assert!(batches.int("events").unwrap() >= 230);
-        assert!(home.ana.open("/tags/progress?label=pots&to=Pot&of=400").await.says("What was #pots is #Pot now, in 230 records"));
+        assert!(home.ana.open("/tags/progress?label=pots&to=Pot&of=400").await.says("What was #pots is #Pot now. #Pot stands in 230 records that you see."));
         audit(&app).await;
     }
 

@@ -98,6 +98,12 @@ both_engines! {
         assert!(ana.open("/timeline").await.says("Nothing happened yet"));
         let car = home.create(ana, "Corolla", &[("occurred", "2016"), ("category", "Car")]).await;
         let flat = home.create(ana, "Flat", &[("occurred", "1 1 2019"), ("category", "Home")]).await;
+        // Years, orders and the way back keep what the timeline is narrowed to, and say that their numbers know nothing of it.
+        let narrow = ana.open("/timeline?category=Car&kind=beginnings&at=2016").await;
+        for link in ["2016, 1 event in all", "By when it was written down", "By when it happened"] {
+            let href = narrow.link(link);
+            assert!(href.contains("category=Car") && href.contains("kind=beginnings"), "{link}: {href}");
+        }
         for (record, text, date, time) in [
             (&car, "Year only", "2019", ""),
             (&car, "Month only", "May 2019", ""),

@@ -172,6 +172,8 @@ pub struct FilterForm {
     pub keep: String,
     /// What goes with it.
     pub hidden: Vec<(&'static str, String)>,
+    /// The address without any filter, if that is more than without the form.
+    pub cleared: Option<String>,
     /// Kinds of events to choose from: word, name, whether chosen; none where records are listed.
     pub kinds: Vec<(&'static str, &'static str, bool)>,
     /// Whether it stands beside something else, and is kept short.
@@ -207,6 +209,9 @@ pub struct FilterForm {
 impl FilterForm {
     /// The address without any filter.
     pub fn clear(&self) -> String {
+        if let Some(cleared) = &self.cleared {
+            return cleared.clone();
+        }
         let hidden: Vec<(&str, &str)> = self.hidden.iter().map(|(name, value)| (*name, value.as_str())).collect();
         with_query(self.action, &hidden)
     }
@@ -245,6 +250,7 @@ impl FilterForm {
             is_set: *filter != Filter::default(),
             keep: keep(&address(action, filter, &[])),
             hidden: Vec::new(),
+            cleared: None,
             kinds: Vec::new(),
             // Radio buttons as long as they are seen at a glance.
             compact: known.categories.len() > 12,

@@ -143,8 +143,8 @@ async fn all(State(app): State<App>, Me(me): Me, Asked(asked): Asked, noun: Noun
     let (from, to) = (asked.text("renamed"), asked.text("to"));
     let done = noun.of(&known).iter().find(|label| label.key == fold(&to));
     let flash = done.filter(|_| !from.is_empty()).map(|now| {
-        let words = records_in_words(now.records);
-        Flash::new("Renamed", format!("What was {} is {} now, in {words}.", noun.spelt(&from), noun.spelt(&now.label)))
+        let (from, to, words) = (noun.spelt(&from), noun.spelt(&now.label), records_in_words(now.records));
+        Flash::new("Renamed", format!("What was {from} is {to} now. {to} stands in {words} that you see."))
     });
     Ok(page(&AllTemplate {
         labels: noun.of(&known).iter().map(|label| LabelView::of(label, noun, who.may_write)).collect(),
@@ -237,6 +237,13 @@ fn confirm(me: &Member, known: &Suggestions, noun: Noun, label: &Label, to: &str
         )
     }));
     sentences.push("Deleted records, and what others keep private, stay as they are.".to_owned());
+    let narrowed = with_query("", &[(noun.word(), &label.label)]);
+    let is_of = |address: &str| {
+        address.split(['?', '&']).any(|pair| pair.eq_ignore_ascii_case(narrowed.trim_start_matches('?')))
+    };
+    sentences.extend(me.views.iter().filter(|view| is_of(&view.address)).map(|view| {
+        format!("Your view \u{201c}{}\u{201d} goes on looking for {from}: keep it anew afterwards.", view.name)
+    }));
     ConfirmTemplate {
         frame: Frame::member(question.clone(), Tab::Records, Who::of(me)),
         crumbs: noun.crumbs(),

@@ -84,12 +84,14 @@ pub async fn show(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
             instead: (!filter.deleted && !query.is_empty()).then(|| filters::address(PATH, &deleted, &[("q", &typed)])),
             asked: found.is_some(),
             further_on: !begins,
+            begin: filters::address(PATH, &filter, &[("q", &typed)]),
             nowhere: found.as_ref().map(|found| nowhere(found, &query, &shown)).unwrap_or_default(),
             cut: query.cut,
             no_dates: query.no_dates.join(", "),
             hidden: filters::pairs(&filter),
             filter: FilterForm {
                 is_set: found.is_some(),
+                cleared: Some(with_query(PATH, &[("q", &words)])),
                 keep: filters::keep(&filters::address(PATH, &filter, &[("q", &typed)])),
                 ..FilterForm::of(PATH, &filter, &asked, &known, &people).of_search().with(vec![("q", typed.clone())])
             },
@@ -225,13 +227,22 @@ impl Shown<'_> {
             let rest: Vec<&str> = Some(words).filter(|words| !words.is_empty()).into_iter().chain(kept).collect();
             Chip {
                 href: filters::address(PATH, self.filter, &[("q", &rest.join(" "))]),
-                words: match filter.strip_prefix('-') {
-                    Some(filter) => format!("not {}", filter.replace('"', "").replacen(':', " ", 1)),
-                    None => filter.replace('"', "").replacen(':', " ", 1),
-                },
+                words: chip_words(filter),
             }
         };
         typed.iter().enumerate().map(chip).collect()
+    }
+}
+
+/// A filter that was typed, in words. What it narrows is the records: those in which something happened then.
+fn chip_words(filter: &str) -> String {
+    let plain = filter.replace('"', "");
+    match plain.trim_start_matches('-').split_once(':') {
+        Some((key, date)) if key.eq_ignore_ascii_case("after") => format!("something from {date} on"),
+        Some((key, date)) if key.eq_ignore_ascii_case("before") => format!("something up to {date}"),
+        Some((key, name)) if plain.starts_with('-') => format!("not {key} {name}"),
+        Some((key, name)) => format!("{key} {name}"),
+        None => plain,
     }
 }
 
@@ -249,10 +260,14 @@ struct Marker<'a> {
 }
 
 impl Marker<'_> {
+    /// A text cut into its words: once, since their stems take time.
+    fn cut(&self, text: &str) -> Cut {
+        Cut::of(self.language, text)
+    }
+
     /// Where words that were looked for stand in a text, in order and apart.
-    fn places(&self, text: &str) -> Vec<(usize, usize)> {
-        let cut = Cut::of(self.language, text);
-        let mut places: Vec<_> = self.query.with.iter().flat_map(|clause| clause.places(&cut)).collect();
+    fn places(&self, cut: &Cut) -> Vec<(usize, usize)> {
+        let mut places: Vec<_> = self.query.with.iter().flat_map(|clause| clause.places(cut)).collect();
         places.sort_unstable();
         let mut apart: Vec<(usize, usize)> = Vec::new();
         for (start, end) in places {
@@ -265,13 +280,13 @@ impl Marker<'_> {
     }
 
     /// A whole text with its marks.
-    fn marked(&self, text: &str) -> Vec<Piece> {
-        pieces(text, 0, text.len(), &self.places(text))
+    fn marked(&self, text: &str, cut: &Cut) -> Vec<Piece> {
+        pieces(text, 0, text.len(), &self.places(cut))
     }
 
     /// The words around the first mark of a text; none if it has no mark.
-    fn around(&self, text: &str) -> Option<Vec<Piece>> {
-        let places = self.places(text);
+    fn around(&self, text: &str, cut: &Cut) -> Option<Vec<Piece>> {
+        let places = self.places(cut);
         let (first, end) = *places.first()?;
         let from = begin(text, first);
         let until = finish(text, end);
@@ -354,22 +369,20 @@ impl HitView {
         let mut places = Vec::new();
         let texts = searchable::record_texts(&hit.state);
         let mut open: Vec<_> = marker.query.with.iter().collect();
-        let close = |open: &mut Vec<&query::Clause>, text: &str| {
-            if open.is_empty() {
-                return false;
-            }
-            let cut = Cut::of(marker.language, text);
+        let close = |open: &mut Vec<&query::Clause>, cut: &Cut| {
             let before = open.len();
-            open.retain(|clause| clause.places(&cut).is_empty());
+            open.retain(|clause| clause.places(cut).is_empty());
             open.len() < before
         };
-        close(&mut open, &row.title);
+        let title = marker.cut(&row.title);
+        close(&mut open, &title);
         for (spot, text) in &texts {
-            if open.is_empty() {
+            if open.is_empty() || places.len() >= 3 {
                 break;
             }
             let text = if *spot == Text::Description { markdown::plain(text) } else { text.clone() };
-            if places.len() >= 3 || !close(&mut open, &text) {
+            let cut = marker.cut(&text);
+            if !close(&mut open, &cut) {
                 continue;
             }
             let what = match spot {
@@ -380,22 +393,23 @@ impl HitView {
                 Text::Field(name) => name.clone(),
             };
             // A fact whose name was found says its value too.
-            let whole = match spot {
+            let words = match spot {
                 Text::Field(name) if *name == text => {
                     let value =
                         hit.state.fields().find(|(held, _)| held.label == *name).map(|(_, value)| value.words());
-                    format!("{name}: {}", value.unwrap_or_default())
+                    let whole = format!("{name}: {}", value.unwrap_or_default());
+                    marker.around(&whole, &marker.cut(&whole))
                 }
-                _ => text,
+                _ => marker.around(&text, &cut),
             };
-            if let Some(words) = marker.around(&whole) {
+            if let Some(words) = words {
                 places.push(PlaceView { what, when: None, href: None, words });
             }
         }
         for spot in &hit.spots {
             places.extend(Self::spot(hit, spot, marker, this_year));
         }
-        Self { title: marker.marked(&row.title), row, places }
+        Self { title: marker.marked(&row.title, &title), row, places }
     }
 
     fn spot(hit: &Hit, spot: &Spot, marker: &Marker<'_>, this_year: i16) -> Option<PlaceView> {
@@ -405,9 +419,10 @@ impl HitView {
                 let (note, figures) = texts.split_first()?;
                 let plain = markdown::plain(note);
                 // Its words with the marks, or else the figure that was found, behind its first words.
-                let words = marker.around(&plain).or_else(|| {
-                    let figure = figures.iter().find(|figure| !marker.places(figure).is_empty())?;
-                    let mut words = marker.marked(figure);
+                let words = marker.around(&plain, &marker.cut(&plain)).or_else(|| {
+                    let cuts = figures.iter().map(|figure| (figure, marker.cut(figure)));
+                    let (figure, cut) = cuts.into_iter().find(|(_, cut)| !marker.places(cut).is_empty())?;
+                    let mut words = marker.marked(figure, &cut);
                     let heading = crate::domain::text::NoteText::heading(note);
                     words.push(Piece { text: format!(" · {heading}"), is_match: false });
                     Some(words)
@@ -427,7 +442,7 @@ impl HitView {
                 what: "File".to_owned(),
                 when: None,
                 href: Some(format!("/records/{record}/attachments/{id}")),
-                words: marker.marked(name),
+                words: marker.marked(name, &marker.cut(name)),
             }),
         }
     }
@@ -442,6 +457,7 @@ struct SearchTemplate {
     filter: FilterForm,
     asked: bool,
     further_on: bool,
+    begin: String,
     nowhere: Option<(String, Option<String>)>,
     cut: bool,
     no_dates: String,
@@ -466,7 +482,7 @@ mod tests {
         let query = Query::parse("anode x", Language::English, jiff::civil::date(2026, 11, 26));
         let marker = Marker { query: &query, language: Language::English };
         let shown = |text: &str| {
-            let pieces = marker.around(text).unwrap_or_default();
+            let pieces = marker.around(text, &marker.cut(text)).unwrap_or_default();
             pieces.iter().map(|p| if p.is_match { format!("[{}]", p.text) } else { p.text.clone() }).collect::<String>()
         };
         assert_eq!(shown("The tank is fine. The anodes were changed."), "… The [anodes] were changed.");

@@ -24,7 +24,7 @@ use super::look::Look;
 use super::markdown;
 use super::moments::{self, Moment};
 use super::page::{Frame, Tab, Who};
-use super::paths::{Asked, with_query};
+use super::paths::Asked;
 use super::reply::page_with;
 use super::story::{ChangeView, Words};
 use super::telling::{change_since, figures, heading_and_body, is_long, last_words, name};
@@ -57,6 +57,8 @@ pub async fn show(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
     let by = if order == Order::Recorded { "recorded" } else { "" };
     let extra = vec![("kind", kind.0.to_owned()), ("by", by.to_owned())];
     let address = |cursor: &Cursor| address(cursor, &narrow.filter, kind.0);
+    let to = |at: &str, by: &str| filters::address(PATH, &narrow.filter, &[("kind", kind.0), ("by", by), ("at", at)]);
+    let is_narrow = !narrow.is_nothing();
     let mut chips = filters::chips(PATH, &narrow.filter, &people, &[("kind", kind.0), ("by", by)]);
     if !kind.0.is_empty() {
         chips.push(Chip { href: filters::address(PATH, &narrow.filter, &[("by", by)]), words: kind.1.to_lowercase() });
@@ -75,8 +77,12 @@ pub async fn show(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
             frame: Frame::member(with_filters(title(&cursor, at), &chips), Tab::Timeline, who)
                 .wrong(!errors.is_empty())
                 .status(status(&found, at, order, &zone)),
-            strip: strip(&years, current),
-            year: at.and_then(|at| years.iter().find(|year| year.year == i64::from(at.year()))).map(YearView::of),
+            strip: strip(&years, current, &|at| to(at, by), is_narrow),
+            year: at
+                .and_then(|at| years.iter().find(|year| year.year == i64::from(at.year())))
+                .map(|year| YearView::of(year, &|at| to(at, by), is_narrow)),
+            by_happened_href: to("", ""),
+            by_recorded_href: to("", "recorded"),
             further: if matches!(cursor, Cursor::After(_)) { found.newer.as_ref() } else { found.older.as_ref() }
                 .map(address),
             newer: found.newer.as_ref().map(address),
@@ -231,7 +237,7 @@ fn heading(happening: &Happening, order: Order, zone: &TimeZone) -> String {
 
 /// The bars of the years, one by month, of one height for one number; years without any stand between them, unless they
 /// are many.
-fn strip(years: &[Year], current: Option<i64>) -> Vec<StripYear> {
+fn strip(years: &[Year], current: Option<i64>, to: &dyn Fn(&str) -> String, is_narrow: bool) -> Vec<StripYear> {
     let (Some(first), Some(last)) = (years.first(), years.last()) else { return Vec::new() };
     let most = years.iter().flat_map(|year| year.months.iter().skip(1)).copied().max().unwrap_or(0).max(1);
     let all: Vec<Year> = match last.year - first.year {
@@ -242,7 +248,7 @@ fn strip(years: &[Year], current: Option<i64>) -> Vec<StripYear> {
             .collect(),
         _ => years.to_vec(),
     };
-    all.iter().map(|year| StripYear::of(year, most, current == Some(year.year))).collect()
+    all.iter().map(|year| StripYear::of(year, most, current == Some(year.year), to, is_narrow)).collect()
 }
 
 /// The happenings of a month.
@@ -362,6 +368,7 @@ fn beside(happening: &Happening, order: Order, zone: &TimeZone) -> Vec<(&'static
 #[derive(Debug)]
 struct StripYear {
     year: i64,
+    href: String,
     /// The bars, as the path of an SVG of 32 by 46.
     path: String,
     words: String,
@@ -369,7 +376,7 @@ struct StripYear {
 }
 
 impl StripYear {
-    fn of(year: &Year, most: i64, current: bool) -> Self {
+    fn of(year: &Year, most: i64, current: bool, to: &dyn Fn(&str) -> String, is_narrow: bool) -> Self {
         // What happened in an unknown month lies flat along the year.
         let mut path = if year.months[0] > 0 { "M2 43.5H30".to_owned() } else { String::new() };
         for (month, count) in year.months.iter().enumerate().skip(1).filter(|(_, count)| **count > 0) {
@@ -377,15 +384,18 @@ impl StripYear {
             let height = (3 + 38 * count / most).min(41);
             path.push_str(&format!("M{left} 46V{}", 46 - height));
         }
-        Self { year: year.year, path, words: things(year.total()), current }
+        let (href, words) = (to(&year.year.to_string()), things(year.total(), is_narrow));
+        Self { year: year.year, href, path, words, current }
     }
 }
 
-fn things(count: i64) -> String {
+/// How much happened; counts know no filter, and say so where there is one.
+fn things(count: i64, is_narrow: bool) -> String {
+    let all = if is_narrow { " in all" } else { "" };
     match count {
         0 => "nothing".to_owned(),
-        1 => "1 event".to_owned(),
-        count => format!("{count} events"),
+        1 => format!("1 event{all}"),
+        count => format!("{count} events{all}"),
     }
 }
 
@@ -398,12 +408,12 @@ struct YearView {
 }
 
 impl YearView {
-    fn of(year: &Year) -> Self {
+    fn of(year: &Year, to: &dyn Fn(&str) -> String, is_narrow: bool) -> Self {
         let month = |(month, count): (usize, &i64)| {
             let name = i8::try_from(month).map(month_name).unwrap_or_default();
             let at = if month == 0 { format!("{:04}", year.year) } else { format!("{:04}-{month:02}", year.year) };
             let name = if month == 0 { "Month unknown" } else { name };
-            (with_query("/timeline", &[("at", &at)]), name.to_owned(), things(*count))
+            (to(&at), name.to_owned(), things(*count, is_narrow))
         };
         let (unknown, known) = year.months.split_at(1);
         let known = known.iter().enumerate().map(|(at, count)| (at + 1, count));
@@ -431,6 +441,8 @@ struct TimelineTemplate {
     filter: FilterForm,
     next: String,
     by_recorded: bool,
+    by_happened_href: String,
+    by_recorded_href: String,
     newest: bool,
     at: String,
     errors: Errors,

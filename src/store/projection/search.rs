@@ -330,11 +330,11 @@ pub async fn put_in_order(db: &Db, order: &mut Order) -> Result<()> {
     if db.engine() == Engine::Postgres {
         return Ok(());
     }
-    let row = sql("select coalesce(max(seq), 0) as written, count(*) as records from search_record").one(db).await?;
-    let (written, records) = (row.int("written")?, row.int("records")?);
+    let written = sql("select coalesce(max(seq), 0) as written from search_record").one(db).await?.int("written")?;
     if written < order.parts + PUT_IN_ORDER {
         return Ok(());
     }
+    let records = sql("select count(*) as records from search_record").one(db).await?.int("records")?;
     let whole = *order.whole.get_or_insert(written);
     let all = written - whole > records / 10 + PUT_IN_ORDER;
     let mut pages = if all { -PAGES } else { PAGES };

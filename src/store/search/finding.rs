@@ -133,7 +133,8 @@ impl Asking<'_> {
         self.arms(arms, from.backward, limit)
     }
 
-    /// The latest of both parts together; they are told apart afterwards, by [`Self::is_by_title`].
+    /// Both parts together, if that is less than so many: else SQLite finds none, and PostgreSQL is not asked. They are told
+    /// apart afterwards, by [`Self::is_by_title`].
     fn whole(&self, limit: usize) -> Sql {
         let way = self.way(&self.terms(None), i64::try_from(limit).unwrap_or(i64::MAX));
         self.arms(vec![Arm { part: None, way, from: Edge { edge: None, backward: false } }], false, limit)
@@ -154,6 +155,17 @@ impl Asking<'_> {
                     format!("select {columns} from ({candidates}) as r where 1 = 1 {conditions} limit {limit}")
                 } else {
                     self.candidates(&terms, way, &from, many, &mut asked)
+                };
+                // Rows that would be of no use are not fetched.
+                let narrowed = match (part, self.engine) {
+                    (None, Engine::Sqlite) => {
+                        let matches = self.matches(&terms, many, &mut asked);
+                        format!(
+                            "select {columns} from ({narrowed}) as n
+                             where (select count(*) from ({matches}) as m) < {limit}"
+                        )
+                    }
+                    _ => narrowed,
                 };
                 let part = part.unwrap_or(Part::Rest).number();
                 format!("select cast({part} as bigint) as part, {columns} from ({narrowed}) as a{part}")
@@ -213,7 +225,7 @@ impl Asking<'_> {
                 if is_whole { self.whole(limit).all(db).await? } else { Vec::new() }
             }
         };
-        if is_whole && rows.len() < limit {
+        if is_whole && !rows.is_empty() && rows.len() < limit {
             let mut found = Vec::with_capacity(rows.len());
             for row in rows {
                 found.push((if self.is_by_title(&row)? { Part::Title } else { Part::Rest }, row));
