@@ -12,7 +12,7 @@ use crate::domain::record::Record;
 use crate::domain::when::Occurred;
 use crate::error::{Error, Result};
 
-use super::db::{Db, Row};
+use super::db::{Db, Row, bad};
 use super::filter::{Entered, Filter, Key};
 use super::history;
 use super::people::{self, People};
@@ -75,8 +75,8 @@ pub enum Cursor {
 pub struct Hit {
     /// As lists show it.
     pub listed: Listed,
-    /// All that it says.
-    pub state: Record,
+    /// All that it says, unread: where its title says everything that was looked for, nobody wants to know.
+    state: String,
     /// Its words and those in the names of its files, as the search keeps them.
     words: String,
     has_files: bool,
@@ -85,10 +85,18 @@ pub struct Hit {
 }
 
 impl Hit {
+    /// All that the record says.
+    ///
+    /// # Errors
+    /// If what is stored cannot be read.
+    pub fn state(&self) -> Result<Record> {
+        serde_json::from_str(&self.state).map_err(|error| bad("state", &error.to_string()).into())
+    }
+
     fn read(row: &Row) -> Result<Self> {
         Ok(Self {
             listed: Listed::read(row)?,
-            state: row.json("state")?,
+            state: row.text("state")?,
             words: row.text("words")?,
             has_files: row.bool("has_files")?,
             spots: Vec::new(),

@@ -40,6 +40,7 @@ pub mod head;
 pub mod headers;
 pub mod health;
 pub mod history;
+mod hits;
 pub mod host;
 pub mod household;
 pub mod household_log;

@@ -133,8 +133,8 @@ impl Asking<'_> {
         self.arms(arms, from.backward, limit)
     }
 
-    /// Both parts together, if that is less than so many: else SQLite finds none, and PostgreSQL is not asked. They are told
-    /// apart afterwards, by [`Self::is_by_title`].
+    /// Both parts together, where it is known that they fit on a page. They are told apart afterwards, by
+    /// [`Self::is_by_title`].
     fn whole(&self, limit: usize) -> Sql {
         let way = self.way(&self.terms(None), i64::try_from(limit).unwrap_or(i64::MAX));
         self.arms(vec![Arm { part: None, way, from: Edge { edge: None, backward: false } }], false, limit)
@@ -155,17 +155,6 @@ impl Asking<'_> {
                     format!("select {columns} from ({candidates}) as r where 1 = 1 {conditions} limit {limit}")
                 } else {
                     self.candidates(&terms, way, &from, many, &mut asked)
-                };
-                // Rows that would be of no use are not fetched.
-                let narrowed = match (part, self.engine) {
-                    (None, Engine::Sqlite) => {
-                        let matches = self.matches(&terms, many, &mut asked);
-                        format!(
-                            "select {columns} from ({narrowed}) as n
-                             where (select count(*) from ({matches}) as m) < {limit}"
-                        )
-                    }
-                    _ => narrowed,
                 };
                 let part = part.unwrap_or(Part::Rest).number();
                 format!("select cast({part} as bigint) as part, {columns} from ({narrowed}) as a{part}")
@@ -191,12 +180,12 @@ impl Asking<'_> {
         parts.iter().map(|part| (*part, self.way(&self.terms(Some(*part)), many))).collect()
     }
 
-    /// The first statement of a search: on PostgreSQL how frequent its terms are; else all that it finds, if that may fit
+    /// The first statement of a search: on PostgreSQL how frequent its terms are; else how much it finds, if that may fit
     /// on a page, or the page.
     pub(super) fn first(&self, parts: &[Part], from: &From, limit: usize) -> Sql {
         match self.engine {
             Engine::Postgres => Frequencies::statement(self.actor, &self.leaves()),
-            Engine::Sqlite if self.may_be_whole(parts, from) => self.whole(limit),
+            Engine::Sqlite if self.may_be_whole(parts, from) => self.counting(),
             Engine::Sqlite => self.page(&self.ways(parts, limit), from, limit),
         }
     }
@@ -216,39 +205,52 @@ impl Asking<'_> {
         first: Vec<Row>,
         records: i64,
     ) -> Result<(Vec<(Part, Row)>, Option<i64>)> {
-        let mut is_whole = self.may_be_whole(parts, from);
-        let mut rows = match self.engine {
-            Engine::Sqlite => first,
+        let may_be_whole = self.may_be_whole(parts, from);
+        let mut counted = None;
+        let is_whole = match self.engine {
+            Engine::Sqlite if !may_be_whole => return Self::in_parts(first, None),
+            Engine::Sqlite => {
+                let records = first.first().map(|row| row.int("records")).transpose()?.unwrap_or_default();
+                counted = Some(records);
+                usize::try_from(records).is_ok_and(|records| records < limit)
+            }
             Engine::Postgres => {
                 self.frequencies = Frequencies::read(&first, self.leaves(), records)?;
-                is_whole &= usize::try_from(self.frequencies.of(&self.terms(None)).most).is_ok_and(|most| most < limit);
-                if is_whole { self.whole(limit).all(db).await? } else { Vec::new() }
+                let most = self.frequencies.of(&self.terms(None)).most;
+                may_be_whole && usize::try_from(most).is_ok_and(|most| most < limit)
             }
         };
-        if is_whole && !rows.is_empty() && rows.len() < limit {
-            let mut found = Vec::with_capacity(rows.len());
-            for row in rows {
-                found.push((if self.is_by_title(&row)? { Part::Title } else { Part::Rest }, row));
-            }
-            found.sort_by_key(|(part, _)| *part);
-            return Ok((found, None));
-        }
-        let mut counted = None;
-        if is_whole || self.engine == Engine::Postgres {
-            let mut ways = self.ways(parts, limit);
-            let counts = from.at.is_none() && !self.reads() && self.is_many().is_none();
-            let mut asked = vec![self.page(&ways, from, limit)];
-            asked.extend(counts.then(|| self.counting()));
-            let mut answers = db.one_by_one(asked).await?.into_iter();
-            rows = answers.next().unwrap_or_default();
-            counted = answers.next().as_deref().and_then(<[Row]>::first).map(|row| row.int("records")).transpose()?;
-            // The words are frequent, but not together.
-            let walked = ways.iter().any(|(_, way)| *way != Way::Index);
-            if rows.len() < limit && self.frequencies.records() > WALKED && walked {
-                ways.iter_mut().for_each(|(_, way)| *way = Way::Index);
-                rows = self.page(&ways, from, limit).all(db).await?;
+        if is_whole {
+            let rows = if counted == Some(0) { Vec::new() } else { self.whole(limit).all(db).await? };
+            if rows.len() < limit {
+                let mut found = Vec::with_capacity(rows.len());
+                for row in rows {
+                    found.push((if self.is_by_title(&row)? { Part::Title } else { Part::Rest }, row));
+                }
+                found.sort_by_key(|(part, _)| *part);
+                return Ok((found, None));
             }
         }
+        let mut ways = self.ways(parts, limit);
+        let counts = counted.is_none() && from.at.is_none() && !self.reads() && self.is_many().is_none();
+        let mut asked = vec![self.page(&ways, from, limit)];
+        asked.extend(counts.then(|| self.counting()));
+        let mut answers = db.one_by_one(asked).await?.into_iter();
+        let mut rows = answers.next().unwrap_or_default();
+        if let Some(told) = answers.next() {
+            counted = told.first().map(|row| row.int("records")).transpose()?;
+        }
+        // The words are frequent, but not together.
+        let walked = ways.iter().any(|(_, way)| *way != Way::Index);
+        if rows.len() < limit && self.frequencies.records() > WALKED && walked {
+            ways.iter_mut().for_each(|(_, way)| *way = Way::Index);
+            rows = self.page(&ways, from, limit).all(db).await?;
+        }
+        Self::in_parts(rows, counted)
+    }
+
+    /// Rows of a page with the part that each is of.
+    fn in_parts(rows: Vec<Row>, counted: Option<i64>) -> Result<(Vec<(Part, Row)>, Option<i64>)> {
         let mut found = Vec::with_capacity(rows.len());
         for row in rows {
             found.push((if row.int("part")? == Part::Title.number() { Part::Title } else { Part::Rest }, row));

@@ -23,11 +23,14 @@ use super::{Hit, READ, Spot};
 pub(super) async fn find(db: &Db, actor: &Actor, query: &Query, hits: &mut [Hit]) -> Result<()> {
     let language = db.language();
     // The words of files stand among those of the record.
-    let is_missing = |hit: &Hit, clause: &Clause| {
-        !clause.is_in(&hit.words) || (hit.has_files && !is_said(&hit.state, clause, language))
-    };
-    let missing = |hit: &Hit| (0..query.with.len()).filter(|at| is_missing(hit, &query.with[*at])).collect();
-    let mut missing: Vec<Vec<usize>> = hits.iter().map(missing).collect();
+    let mut missing: Vec<Vec<usize>> = Vec::with_capacity(hits.len());
+    for hit in hits.iter() {
+        let state = if hit.has_files { Some(hit.state()?) } else { None };
+        let is_missing = |clause: &Clause| {
+            !clause.is_in(&hit.words) || state.as_ref().is_some_and(|state| !is_said(state, clause, language))
+        };
+        missing.push((0..query.with.len()).filter(|at| is_missing(&query.with[*at])).collect());
+    }
     let mut clauses: Vec<usize> = missing.iter().flatten().copied().collect();
     clauses.sort_unstable();
     clauses.dedup();
