@@ -24,6 +24,7 @@ mod error;
 mod meter;
 mod postgres;
 mod row;
+mod sqlite;
 mod tls;
 mod value;
 
@@ -35,6 +36,7 @@ pub use value::Value;
 
 use direct::Readers;
 use postgres::{Connections, PgTx};
+use sqlite::SqliteTx;
 
 /// How long a statement waits for a connection.
 const WAITING: Duration = Duration::from_secs(30);
@@ -142,7 +144,7 @@ impl Sql {
         let found = match on.target() {
             Target::Direct(readers) => readers.one(self.clone(), patience).await?,
             Target::SqlitePool(pool) => rows(self.sqlite()?.fetch_all(pool).await?, Row::Sqlite),
-            Target::SqliteTx(tx) => rows(self.sqlite()?.fetch_all(&mut **tx).await?, Row::Sqlite),
+            Target::SqliteTx(tx) => tx.all(self.clone()).await?,
             Target::Postgres(direct) => {
                 direct.all(std::slice::from_ref(&self), patience).await?.pop().unwrap_or_default()
             }
@@ -163,7 +165,7 @@ impl Sql {
         let found = match on.target() {
             Target::Direct(readers) => readers.one(self.clone(), patience).await?.into_iter().next(),
             Target::SqlitePool(pool) => self.sqlite()?.fetch_optional(pool).await?.map(Row::Sqlite),
-            Target::SqliteTx(tx) => self.sqlite()?.fetch_optional(&mut **tx).await?.map(Row::Sqlite),
+            Target::SqliteTx(tx) => tx.all(self.clone()).await?.into_iter().next(),
             Target::Postgres(direct) => {
                 direct.all(std::slice::from_ref(&self), patience).await?.into_iter().flatten().next()
             }
@@ -194,7 +196,7 @@ impl Sql {
                 return Err(DbError::Engine(sqlx::Error::Protocol("a reader was to write".to_owned())));
             }
             Target::SqlitePool(pool) => self.sqlite()?.execute(pool).await?.rows_affected(),
-            Target::SqliteTx(tx) => self.sqlite()?.execute(&mut **tx).await?.rows_affected(),
+            Target::SqliteTx(tx) => tx.run(self.clone()).await?,
             Target::Postgres(direct) => direct.run(&self).await?,
             Target::PostgresTx(tx) => tx.run(self.clone()).await?,
         };
@@ -202,18 +204,15 @@ impl Sql {
         Ok(touched)
     }
 
-    /// Runs it in a transaction some time before its next statement that answers, or its end: on PostgreSQL it travels
+    /// Runs it in a transaction some time before its next statement that answers, or its end: it travels
     /// with others. If it fails, that shows there.
     pub async fn later(self, tx: &mut Tx) -> Result<(), DbError> {
         self.check()?;
         tx.meter.count(&self, 0);
         match &mut tx.open {
-            Open::Sqlite(open) => {
-                self.sqlite()?.execute(&mut **open).await?;
-            }
-            Open::Postgres(open) => open.later(self).await?,
+            Open::Sqlite(open) => open.later(self).await,
+            Open::Postgres(open) => open.later(self).await,
         }
-        Ok(())
     }
 
     fn check(&self) -> Result<(), DbError> {
@@ -292,7 +291,7 @@ impl<'a> From<&'a mut Tx> for On<'a> {
 enum Target<'a> {
     Direct(&'a Readers),
     SqlitePool(&'a SqlitePool),
-    SqliteTx(&'a mut sqlx::Transaction<'static, sqlx::Sqlite>),
+    SqliteTx(&'a mut SqliteTx),
     Postgres(&'a Connections),
     PostgresTx(&'a mut PgTx),
 }
@@ -347,7 +346,7 @@ pub struct Tx {
 
 #[derive(Debug)]
 enum Open {
-    Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
+    Sqlite(Box<SqliteTx>),
     Postgres(Box<PgTx>),
 }
 
@@ -373,7 +372,7 @@ impl Tx {
             Open::Sqlite(open) => {
                 let mut found = Vec::with_capacity(statements.len());
                 for statement in &statements {
-                    found.push(rows(statement.sqlite()?.fetch_all(&mut **open).await?, Row::Sqlite));
+                    found.push(open.all(statement.clone()).await?);
                 }
                 found
             }
@@ -557,7 +556,7 @@ impl Db {
         }
         claim::prove(self).await?;
         let open = match &self.pools {
-            Pools::Sqlite { writer, .. } => Open::Sqlite(begin_writing(writer.clone()).await?),
+            Pools::Sqlite { writer, .. } => Open::Sqlite(Box::new(SqliteTx::new(begin_writing(writer.clone()).await?))),
             Pools::Postgres { direct, .. } => {
                 Open::Postgres(Box::new(direct.begin("begin; set local statement_timeout = 0").await?))
             }
@@ -569,7 +568,7 @@ impl Db {
     pub async fn snapshot(&self) -> Result<Tx, DbError> {
         claim::prove(self).await?;
         let open = match &self.pools {
-            Pools::Sqlite { readers, .. } => Open::Sqlite(readers.begin().await?),
+            Pools::Sqlite { readers, .. } => Open::Sqlite(Box::new(SqliteTx::new(readers.begin().await?))),
             Pools::Postgres { direct, .. } => Open::Postgres(Box::new(
                 direct
                     .begin("begin isolation level repeatable read read only; set local statement_timeout = 0")

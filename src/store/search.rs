@@ -26,7 +26,7 @@ mod spots;
 mod terms;
 
 use asking::Asking;
-use finding::From;
+use finding::{From, Rows};
 
 pub use sorted::Place;
 
@@ -188,7 +188,7 @@ pub async fn search(db: &Db, actor: &Actor, wanted: &Wanted<'_>, cursor: Cursor)
         db.together([first, views::suggestions_statement(actor), people::statement(actor)]).await?;
     let (known, people) = (views::read_suggestions(&known)?, people::read(&people)?);
     let records = if wanted.filter.deleted { known.deleted } else { known.records };
-    let (rows, counted) = asking.find(db, &parts, &from, PAGE + 1, first, records).await?;
+    let Rows { rows, counted } = asking.find(db, &parts, &from, PAGE + 1, first, records).await?;
     let mut found: Vec<(Part, &Row)> = Vec::new();
     let mut stopped = None;
     for part in &parts {

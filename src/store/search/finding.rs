@@ -25,6 +25,12 @@ pub(super) enum Way {
 /// How many records are walked over in vain before the index is asked after all.
 const WALKED: i64 = 50_000;
 
+/// The rows of a page, each with the part that it is of, and how many match, as far as that was told along with them.
+pub(super) struct Rows {
+    pub(super) rows: Vec<(Part, Row)>,
+    pub(super) counted: Option<i64>,
+}
+
 /// One of the searches that a page is put together from.
 struct Arm {
     /// What it looks for: a part, or both.
@@ -204,7 +210,7 @@ impl Asking<'_> {
         limit: usize,
         first: Vec<Row>,
         records: i64,
-    ) -> Result<(Vec<(Part, Row)>, Option<i64>)> {
+    ) -> Result<Rows> {
         let may_be_whole = self.may_be_whole(parts, from);
         let mut counted = None;
         let is_whole = match self.engine {
@@ -228,7 +234,7 @@ impl Asking<'_> {
                     found.push((if self.is_by_title(&row)? { Part::Title } else { Part::Rest }, row));
                 }
                 found.sort_by_key(|(part, _)| *part);
-                return Ok((found, None));
+                return Ok(Rows { rows: found, counted: None });
             }
         }
         let mut ways = self.ways(parts, limit);
@@ -250,12 +256,12 @@ impl Asking<'_> {
     }
 
     /// Rows of a page with the part that each is of.
-    fn in_parts(rows: Vec<Row>, counted: Option<i64>) -> Result<(Vec<(Part, Row)>, Option<i64>)> {
+    fn in_parts(rows: Vec<Row>, counted: Option<i64>) -> Result<Rows> {
         let mut found = Vec::with_capacity(rows.len());
         for row in rows {
             found.push((if row.int("part")? == Part::Title.number() { Part::Title } else { Part::Rest }, row));
         }
-        Ok((found, counted))
+        Ok(Rows { rows: found, counted })
     }
 
     /// Whether a record says everything in its title.

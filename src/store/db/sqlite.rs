@@ -1,0 +1,151 @@
+//! A transaction on SQLite. Each statement is a way to the driver's own thread and back, which takes longer than most
+//! statements do: those whose answers nobody waits for go along with the next one, in one text.
+
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{Arguments as _, Executor as _};
+
+use super::{DbError, Row, Sql, Value, rows};
+use crate::domain::instant::Instant;
+
+/// How many statements, and how many values, wait at most.
+const TOGETHER: (usize, usize) = (16, 4000);
+
+/// A transaction. Dropped before its end, it is undone.
+#[derive(Debug)]
+pub(super) struct SqliteTx {
+    open: sqlx::Transaction<'static, sqlx::Sqlite>,
+    /// Statements whose answers nobody waits for yet.
+    waiting: Vec<Sql>,
+    failed: bool,
+}
+
+impl SqliteTx {
+    pub(super) fn new(open: sqlx::Transaction<'static, sqlx::Sqlite>) -> Self {
+        Self { open, waiting: Vec::new(), failed: false }
+    }
+
+    /// Runs a statement, after those that wait, and returns its rows.
+    pub(super) async fn all(&mut self, statement: Sql) -> Result<Vec<Row>, DbError> {
+        // Those before it only write: all the rows are its own.
+        self.waiting.push(statement);
+        let (text, arguments) = self.take()?;
+        let found = sqlx::query_with(&text, arguments).fetch_all(&mut *self.open).await;
+        self.failed |= found.is_err();
+        Ok(rows(found?, Row::Sqlite))
+    }
+
+    /// Runs a statement, after those that wait, and returns how many rows it touched.
+    pub(super) async fn run(&mut self, statement: Sql) -> Result<u64, DbError> {
+        self.flush().await?;
+        self.waiting.push(statement);
+        self.flush().await
+    }
+
+    /// Takes a statement that is run with a later one: what it touches is of no interest, and if it fails, that shows then,
+    /// at the latest at the end.
+    pub(super) async fn later(&mut self, statement: Sql) -> Result<(), DbError> {
+        self.waiting.push(statement);
+        let values: usize = self.waiting.iter().map(|sql| sql.values().len()).sum();
+        if self.waiting.len() >= TOGETHER.0 || values >= TOGETHER.1 {
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
+    /// Makes everything in it durable.
+    pub(super) async fn commit(mut self) -> Result<(), DbError> {
+        self.flush().await?;
+        if self.failed {
+            return Err(DbError::Aborted);
+        }
+        Ok(self.open.commit().await?)
+    }
+
+    /// Undoes everything in it.
+    pub(super) async fn rollback(self) -> Result<(), DbError> {
+        Ok(self.open.rollback().await?)
+    }
+
+    /// Runs what waits, and returns how many rows it touched.
+    async fn flush(&mut self) -> Result<u64, DbError> {
+        if self.waiting.is_empty() {
+            return Ok(0);
+        }
+        let (text, arguments) = self.take()?;
+        let done = self.open.execute(sqlx::query_with(&text, arguments)).await;
+        self.failed |= done.is_err();
+        Ok(done?.rows_affected())
+    }
+
+    /// What waits as one text: the driver runs the statements in it one after the other, and numbers their values on.
+    fn take(&mut self) -> Result<(String, SqliteArguments<'static>), DbError> {
+        let mut text = String::new();
+        let mut arguments = SqliteArguments::default();
+        let mut before = 0;
+        for sql in std::mem::take(&mut self.waiting) {
+            if !text.is_empty() {
+                text.push_str(";\n");
+            }
+            renumbered(sql.text(), before, &mut text);
+            before += sql.values().len();
+            for value in sql.values {
+                let added = match value {
+                    Value::Text(v) => arguments.add(v),
+                    Value::Int(v) => arguments.add(v),
+                    Value::Bool(v) => arguments.add(v.map(i64::from)),
+                    Value::Bytes(v) => arguments.add(v),
+                    Value::Uuid(v) => arguments.add(v.map(|id| id.to_string())),
+                    Value::Instant(v) => arguments.add(v.map(Instant::micros)),
+                };
+                added.map_err(|e| DbError::Engine(sqlx::Error::Encode(e)))?;
+            }
+        }
+        Ok((text, arguments))
+    }
+}
+
+/// Adds a statement whose first value is not the first of all.
+fn renumbered(text: &str, before: usize, all: &mut String) {
+    if before == 0 {
+        return all.push_str(text);
+    }
+    let mut quoted = false;
+    let mut rest = text;
+    while let Some(at) = rest.find(['$', '\'']) {
+        all.push_str(&rest[..at]);
+        let sign = &rest[at..=at];
+        rest = &rest[at + 1..];
+        if sign == "'" {
+            quoted = !quoted;
+        }
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        match rest[..digits].parse::<usize>() {
+            Ok(number) if sign == "$" && !quoted => {
+                all.push_str(&format!("${}", number + before));
+                rest = &rest[digits..];
+            }
+            _ => all.push_str(sign),
+        }
+    }
+    all.push_str(rest);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_numbered_on_outside_quotes() {
+        let renumbered = |text: &str, before| {
+            let mut all = "x; ".to_owned();
+            renumbered(text, before, &mut all);
+            all
+        };
+        assert_eq!(
+            renumbered("a = $1 and b = '$9''$2' and c in ($2,$10)", 3),
+            "x; a = $4 and b = '$9''$2' and c in ($5,$13)"
+        );
+        assert_eq!(renumbered("a = $1", 0), "x; a = $1");
+        assert_eq!(renumbered("a like '%ü$' or b = $3$", 1), "x; a like '%ü$' or b = $4$");
+    }
+}
