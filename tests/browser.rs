@@ -144,30 +144,6 @@ both_engines! {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_page_of_progress_goes_on_by_itself() {
-    use lifeops::commands::labels::{self, NewName};
-    use lifeops::domain::text::Tag;
-    let home = Home::start(Engine::Sqlite).await;
-    let (app, ana) = (home.server.app.clone(), crate::files_limits::ana_of(&home).await);
-    for n in 0..3 {
-        crate::search::begin(&app, &ana, &format!("Pot {n}"), "of clay", &["pots"]).await;
-    }
-    let base = format!("http://{}", home.server.address);
-    let mut tab = Browser::shared().tab();
-    tab.open(&format!("{base}/sign-in"));
-    tab.fill("email", &email("Ana"));
-    tab.fill("password", PASSWORD);
-    tab.go("Sign in");
-    tab.open(&format!("{base}/tags/progress?label=pots&to=jars&of=600"));
-    tab.says("597 of 600 records done");
-    crate::search::begin(&app, &ana, "Pot 3", "of clay", &["pots"]).await;
-    tab.wait("document.body.innerText.includes('596 of 600 records done')");
-    labels::rename(&app, &ana, "pots", NewName::Tag(Tag::parse("jars").unwrap())).await.unwrap();
-    tab.wait("location.pathname === '/tags' && document.body.innerText.includes('#jars')");
-    tab.no_complaints();
-}
-
 /// A household with something in it, and the pages of every kind: what it is, its path, who looks.
 async fn furnished() -> (Home, Vec<(&'static str, String)>) {
     let home = Home::start(Engine::Sqlite).await;

@@ -1,7 +1,5 @@
 //! All tags and all categories, with how many records each has; renamed, or merged, over the whole household.
 
-use std::sync::Arc;
-
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
@@ -19,7 +17,7 @@ use super::guards::Me;
 use super::look::Look;
 use super::page::{Flash, Frame, Tab, Who};
 use super::paths::{Asked, with_query};
-use super::reply::{Hx, leave_for, page, page_with, see_other};
+use super::reply::{page, page_with, see_other};
 use super::session::Member;
 
 /// How many records are renamed before the answer; more are renamed while a page shows how far it is.
@@ -118,23 +116,13 @@ pub async fn rename_category(state: State<App>, me: Me, form: RawForm) -> Result
 }
 
 /// `GET /tags/progress`
-pub async fn tag_progress(
-    State(app): State<App>,
-    Me(me): Me,
-    Asked(asked): Asked,
-    hx: Hx,
-) -> Result<Response, HtmlError> {
-    progress(app, me, asked, hx, Noun::Tag).await
+pub async fn tag_progress(state: State<App>, me: Me, asked: Asked) -> Result<Response, HtmlError> {
+    progress(state, me, asked, Noun::Tag).await
 }
 
 /// `GET /categories/progress`
-pub async fn category_progress(
-    State(app): State<App>,
-    Me(me): Me,
-    Asked(asked): Asked,
-    hx: Hx,
-) -> Result<Response, HtmlError> {
-    progress(app, me, asked, hx, Noun::Category).await
+pub async fn category_progress(state: State<App>, me: Me, asked: Asked) -> Result<Response, HtmlError> {
+    progress(state, me, asked, Noun::Category).await
 }
 
 async fn all(State(app): State<App>, Me(me): Me, Asked(asked): Asked, noun: Noun) -> Result<Response, HtmlError> {
@@ -284,14 +272,13 @@ async fn rename(State(app): State<App>, Me(me): Me, asked: RawForm, noun: Noun) 
     Ok(see_other(&further))
 }
 
-async fn progress(app: App, me: Arc<Member>, asked: RawForm, hx: Hx, noun: Noun) -> Result<Response, HtmlError> {
+async fn progress(State(app): State<App>, Me(me): Me, Asked(asked): Asked, noun: Noun) -> Result<Response, HtmlError> {
     may_write(&me)?;
     let known = views::suggestions(&app.db, &me.actor).await?;
     let (from, to) = (asked.text("label"), asked.text("to"));
     let left = find(&known, noun, &from).map_or(0, |label| label.records);
     if left == 0 || noun.parse(&to).is_err() || fold(&from) == fold(&to) {
-        let done = with_query(noun.path(), &[("renamed", &from), ("to", &to)]);
-        return Ok(if hx.wants_part() { leave_for(&done) } else { see_other(&done) });
+        return Ok(see_other(&with_query(noun.path(), &[("renamed", &from), ("to", &to)])));
     }
     let of = asked.text("of").parse::<i64>().unwrap_or(left).clamp(left, i64::MAX);
     let heading = format!("Renaming {} to {}", noun.spelt(&from), noun.spelt(&to));

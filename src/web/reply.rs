@@ -61,11 +61,6 @@ pub fn see_other(path: &str) -> Response {
     }
 }
 
-/// Lets htmx open another page in place of this one.
-pub fn leave_for(path: &str) -> Response {
-    (StatusCode::NO_CONTENT, [("hx-redirect", path)]).into_response()
-}
-
 fn send(status: StatusCode, rendered: askama::Result<String>) -> Response {
     match rendered {
         Ok(html) => (status, [(CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response(),
