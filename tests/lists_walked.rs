@@ -78,40 +78,109 @@ both_engines! {
     }
 }
 
-/// Gives every record that [`crate::ledger::fill`] made an entry of the search with one word, "filler".
-async fn fill_search(db: &Db, actor: &Actor) {
-    let text = match db.engine() {
-        Stored::Sqlite => {
-            "insert into search_record (household_id, record_id, position, title_words, words, note_terms)
-                  select household_id, id, position, ' filler | ', ' filler | ', '' from record_view order by position"
-        }
-        Stored::Postgres => {
-            "insert into search_record (household_id, record_id, position, title_words, words, note_terms, terms)
-                  select household_id, id, position, ' filler | ', ' filler | ', '', '' from record_view"
-        }
-    };
-    sql(text).run(db).await.unwrap();
-    for (visibility, scope) in [("household", actor.household.0), ("private", actor.member.0)] {
-        for deleted in [false, true] {
-            let mark = mark(scope, deleted);
-            let terms = [term(Kind::Present, &mark, ""), term(Kind::Anything, &mark, "filler")];
-            let of = "from record_view as v
-                      where v.id = s.record_id and v.household_id = s.household_id and v.visibility = $2 and v.deleted = $3";
-            let statement = match db.engine() {
-                Stored::Sqlite => {
-                    let terms: Vec<String> = spelt_out(terms.into()).into_iter().collect();
-                    sql(format!(
-                        "insert into search_index (rowid, terms)
-                         select s.seq, $1 from search_record as s where exists (select 1 {of}) order by s.seq"
+/// Gives the records that [`crate::ledger::fill`] made entries of the search: each is found by the words of the first of these
+/// conditions on its position `s.position` that holds, in its title and elsewhere.
+async fn fill_search(db: &Db, actor: &Actor, words: &[(&str, &[&str], &[&str])]) {
+    let terms = if db.engine() == Stored::Postgres { (", terms", ", ''") } else { ("", "") };
+    sql(format!(
+        "insert into search_record (household_id, record_id, position, title_words, words, note_terms{})
+         select household_id, id, position, '', '', ''{} from record_view order by position",
+        terms.0, terms.1
+    ))
+    .run(db)
+    .await
+    .unwrap();
+    let mut before = "1 = 1".to_owned();
+    for (condition, title, elsewhere) in words {
+        let said = |words: &[&str]| format!(" {} | ", words.join(" "));
+        sql(format!("update search_record as s set title_words = $1, words = $2 where {before} and {condition}"))
+            .bind(said(title))
+            .bind(said(&[*title, *elsewhere].concat()))
+            .run(db)
+            .await
+            .unwrap();
+        for (visibility, scope) in [("household", actor.household.0), ("private", actor.member.0)] {
+            for deleted in [false, true] {
+                let mark = mark(scope, deleted);
+                let of = |kind, words: &[&str]| words.iter().map(|word| term(kind, &mark, word)).collect::<Vec<_>>();
+                let terms = [
+                    vec![term(Kind::Present, &mark, "")],
+                    of(Kind::Title, title),
+                    of(Kind::Anything, title),
+                    of(Kind::Anything, elsewhere),
+                ];
+                let terms = terms.concat().into_iter().collect();
+                let joined =
+                    |terms: std::collections::BTreeSet<String>| terms.into_iter().collect::<Vec<_>>().join(" ");
+                let of = format!(
+                    "{before} and {condition} and s.record_id in (select v.id from record_view as v where v.visibility = $2 and v.deleted = $3)"
+                );
+                let statement = match db.engine() {
+                    Stored::Sqlite => sql(format!(
+                        "insert into search_index (rowid, terms) select s.seq, $1 from search_record as s where {of} order by s.seq"
                     ))
-                    .bind(terms.join(" "))
-                }
-                Stored::Postgres => sql(format!(
-                    "update search_record as s set terms = array_to_tsvector(string_to_array($1, ' ')) {of}"
-                ))
-                .bind(terms.join(" ")),
-            };
-            statement.bind(visibility).bind(deleted).run(db).await.unwrap();
+                    .bind(joined(spelt_out(terms))),
+                    Stored::Postgres => {
+                        sql(format!("update search_record as s set terms = array_to_tsvector(string_to_array($1, ' ')) where {of}"))
+                            .bind(joined(terms))
+                    }
+                };
+                statement.bind(visibility).bind(deleted).run(db).await.unwrap();
+            }
+        }
+        before.push_str(&format!(" and not ({condition})"));
+    }
+    // What the projector counts.
+    for (visibility, scope) in [("household", actor.household.0), ("private", actor.member.0)] {
+        sql("insert into label_count (household_id, scope, kind, label_key, label, records)
+             select $1, $2, 'all', '', '', count(*) from record_view where visibility = $3 and not deleted")
+        .bind(actor.household)
+        .bind(scope)
+        .bind(visibility)
+        .run(db)
+        .await
+        .unwrap();
+    }
+    if db.engine() == Stored::Postgres {
+        sql("insert into search_frequency (household_id, term, records)
+             select s.household_id, t.term, count(*)
+             from search_record as s
+             cross join lateral unnest(tsvector_to_array(s.terms)) as t (term)
+             group by s.household_id, t.term")
+        .run(db)
+        .await
+        .unwrap();
+        sql("analyze search_record").run(db).await.unwrap();
+    }
+}
+
+both_engines! {
+    async fn words_that_stand_together_only_long_ago_are_found_first(engine: Engine) {
+        let House { app, actors, place: _place } = house(engine).await;
+        let actor = &actors[0];
+        crate::ledger::fill(&app.db, actor, 60_000).await;
+        // Either word is frequent in titles, but no recent title has both.
+        fill_search(&app.db, actor, &[
+            ("s.position <= 40", &["alpha", "beta"], &[]),
+            ("s.position % 2 = 0", &["alpha"], &["beta"]),
+            ("s.position % 2 = 1", &["beta"], &["alpha"]),
+        ])
+        .await;
+        let visible = sql("select id, position from record_view where not deleted order by position desc").all(&app.db).await.unwrap();
+        let visible: Vec<(RecordId, i64)> = visible.iter().map(|row| (RecordId(row.uuid("id").unwrap()), row.int("position").unwrap())).collect();
+        let by_title = visible.iter().filter(|(_, position)| *position <= 40);
+        let wanted: Vec<RecordId> = by_title.chain(&visible).map(|(record, _)| *record).take(60).collect();
+        for typed in ["alpha beta", "beta alph"] {
+            let query = Query::parse(typed, app.db.language(), jiff::civil::date(2026, 1, 1));
+            let looked_for = Wanted { query: &query, filter: &Filter::default(), entered: Entered::default() };
+            let (mut seen, mut cursor) = (Vec::new(), search::Cursor::First);
+            while seen.len() < 60 {
+                let page = search::search(&app.db, actor, &looked_for, cursor.clone()).await.unwrap();
+                assert!(cursor != search::Cursor::First || page.count == Some(search::COUNTED + 1), "{:?}", page.count);
+                seen.extend(page.hits.iter().map(|hit| hit.listed.id));
+                cursor = page.older.unwrap();
+            }
+            assert_eq!(seen, wanted, "{typed}");
         }
     }
 }
@@ -122,7 +191,7 @@ both_engines! {
         let actor = &actors[0];
         let records = 6_000;
         crate::ledger::fill(&app.db, actor, records).await;
-        fill_search(&app.db, actor).await;
+        fill_search(&app.db, actor, &[("1 = 1", &[], &["filler"])]).await;
         let scrambled = "update record_label set title_key = $1, happened = $2 where record_id = $3";
         let of = sql("select id, position from record_view where not deleted order by position desc").all(&app.db).await.unwrap();
         let of: Vec<(RecordId, i64)> = of.iter().map(|row| (RecordId(row.uuid("id").unwrap()), row.int("position").unwrap())).collect();

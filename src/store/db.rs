@@ -9,14 +9,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::Arguments as _;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::sqlite::{
-    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 
 use crate::domain::analysis::Language;
-use crate::domain::instant::Instant;
 
 pub mod claim;
 mod direct;
@@ -135,44 +131,26 @@ impl Sql {
 
     /// Runs it and returns every row.
     pub async fn all<'a>(self, on: impl Into<On<'a>>) -> Result<Vec<Row>, DbError> {
-        self.check()?;
-        let on = on.into();
-        if let On::Reading(db) = on {
-            return Ok(db.one_by_one(vec![self]).await?.pop().unwrap_or_default());
-        }
-        let (meter, patience) = (on.meter().clone(), on.patience());
-        let found = match on.target() {
-            Target::Direct(readers) => readers.one(self.clone(), patience).await?,
-            Target::SqlitePool(pool) => rows(self.sqlite()?.fetch_all(pool).await?, Row::Sqlite),
-            Target::SqliteTx(tx) => tx.all(self.clone()).await?,
-            Target::Postgres(direct) => {
-                direct.all(std::slice::from_ref(&self), patience).await?.pop().unwrap_or_default()
+        let found = match on.into() {
+            On::Db(db) => db.one_by_one(vec![self]).await?,
+            On::Tx(tx) => tx.together(vec![self]).await?,
+            On::Writing(db) => {
+                self.check()?;
+                db.may_write().await?;
+                let found = match &db.pools {
+                    Pools::Sqlite { writer, .. } => vec![sqlite::all(writer, vec![self.clone()]).await?],
+                    Pools::Postgres { direct, .. } => direct.all(std::slice::from_ref(&self), None).await?,
+                };
+                db.meter.count(&self, found.iter().map(Vec::len).sum());
+                found
             }
-            Target::PostgresTx(tx) => tx.all(std::slice::from_ref(&self)).await?.pop().unwrap_or_default(),
         };
-        meter.count(&self, found.len());
-        Ok(found)
+        Ok(found.into_iter().next().unwrap_or_default())
     }
 
     /// Runs it and returns the first row, if there is one.
     pub async fn optional<'a>(self, on: impl Into<On<'a>>) -> Result<Option<Row>, DbError> {
-        self.check()?;
-        let on = on.into();
-        if let On::Reading(db) = on {
-            return Ok(db.one_by_one(vec![self]).await?.pop().unwrap_or_default().into_iter().next());
-        }
-        let (meter, patience) = (on.meter().clone(), on.patience());
-        let found = match on.target() {
-            Target::Direct(readers) => readers.one(self.clone(), patience).await?.into_iter().next(),
-            Target::SqlitePool(pool) => self.sqlite()?.fetch_optional(pool).await?.map(Row::Sqlite),
-            Target::SqliteTx(tx) => tx.all(self.clone()).await?.into_iter().next(),
-            Target::Postgres(direct) => {
-                direct.all(std::slice::from_ref(&self), patience).await?.into_iter().flatten().next()
-            }
-            Target::PostgresTx(tx) => tx.all(std::slice::from_ref(&self)).await?.into_iter().flatten().next(),
-        };
-        meter.count(&self, usize::from(found.is_some()));
-        Ok(found)
+        Ok(self.all(on).await?.into_iter().next())
     }
 
     /// Runs it and returns the one row; none is an error.
@@ -183,29 +161,27 @@ impl Sql {
     /// Runs it and returns how many rows it touched. On a database (not in a transaction) SQLite's writer runs it.
     pub async fn run<'a>(self, on: impl Into<On<'a>>) -> Result<u64, DbError> {
         self.check()?;
-        let on = on.into().writing();
-        if let On::Writing(Db { looks_only: true, .. }) = on {
-            return Err(DbError::LooksOnly);
-        }
-        if let On::Writing(db) = on {
-            claim::prove(db).await?;
-        }
-        let meter = on.meter().clone();
-        let touched = match on.target() {
-            Target::Direct(_) => {
-                return Err(DbError::Engine(sqlx::Error::Protocol("a reader was to write".to_owned())));
+        match on.into() {
+            On::Db(db) | On::Writing(db) => {
+                db.may_write().await?;
+                db.meter.count(&self, 0);
+                match &db.pools {
+                    Pools::Sqlite { writer, .. } => sqlite::run(writer, vec![self]).await,
+                    Pools::Postgres { direct, .. } => direct.run(&self).await,
+                }
             }
-            Target::SqlitePool(pool) => self.sqlite()?.execute(pool).await?.rows_affected(),
-            Target::SqliteTx(tx) => tx.run(self.clone()).await?,
-            Target::Postgres(direct) => direct.run(&self).await?,
-            Target::PostgresTx(tx) => tx.run(self.clone()).await?,
-        };
-        meter.count(&self, 0);
-        Ok(touched)
+            On::Tx(tx) => {
+                tx.meter.count(&self, 0);
+                match &mut tx.open {
+                    Open::Sqlite(open) => open.run(self).await,
+                    Open::Postgres(open) => open.run(self).await,
+                }
+            }
+        }
     }
 
-    /// Runs it in a transaction some time before its next statement that answers, or its end: it travels
-    /// with others. If it fails, that shows there.
+    /// Runs it in a transaction some time before its next statement that answers, or its end: it travels with
+    /// others. If it fails, that shows there.
     pub async fn later(self, tx: &mut Tx) -> Result<(), DbError> {
         self.check()?;
         tx.meter.count(&self, 0);
@@ -222,26 +198,6 @@ impl Sql {
         }
         Err(DbError::Binds { wanted, given: self.values.len(), text: self.text.to_string() })
     }
-
-    fn sqlite(&self) -> Result<sqlx::query::Query<'_, sqlx::Sqlite, SqliteArguments<'_>>, DbError> {
-        let mut arguments = SqliteArguments::default();
-        for value in &self.values {
-            let added = match value {
-                Value::Text(v) => arguments.add(v.as_deref()),
-                Value::Int(v) => arguments.add(*v),
-                Value::Bool(v) => arguments.add(v.map(i64::from)),
-                Value::Bytes(v) => arguments.add(v.as_deref()),
-                Value::Uuid(v) => arguments.add(v.map(|id| id.to_string())),
-                Value::Instant(v) => arguments.add(v.map(Instant::micros)),
-            };
-            added.map_err(|e| DbError::Engine(sqlx::Error::Encode(e)))?;
-        }
-        Ok(sqlx::query_with(&self.text, arguments))
-    }
-}
-
-fn rows<R>(rows: Vec<R>, wrap: fn(R) -> Row) -> Vec<Row> {
-    rows.into_iter().map(wrap).collect()
 }
 
 /// The highest `$n` in a statement. Text in quotes does not count.
@@ -265,12 +221,12 @@ fn parameters(text: &str) -> usize {
     highest
 }
 
-/// Where a statement runs: on the database (any reader), or inside a transaction.
+/// Where a statement runs: on the database, or inside a transaction.
 #[derive(Debug)]
 pub enum On<'a> {
-    /// On a reading connection.
-    Reading(&'a Db),
-    /// On a writing connection.
+    /// On the database: any reader, or the writer for what answers with nothing.
+    Db(&'a Db),
+    /// On the database's writer, for what writes and answers.
     Writing(&'a Db),
     /// Inside a transaction.
     Tx(&'a mut Tx),
@@ -278,61 +234,13 @@ pub enum On<'a> {
 
 impl<'a> From<&'a Db> for On<'a> {
     fn from(db: &'a Db) -> Self {
-        Self::Reading(db)
+        Self::Db(db)
     }
 }
 
 impl<'a> From<&'a mut Tx> for On<'a> {
     fn from(tx: &'a mut Tx) -> Self {
         Self::Tx(tx)
-    }
-}
-
-enum Target<'a> {
-    Direct(&'a Readers),
-    SqlitePool(&'a SqlitePool),
-    SqliteTx(&'a mut SqliteTx),
-    Postgres(&'a Connections),
-    PostgresTx(&'a mut PgTx),
-}
-
-impl<'a> On<'a> {
-    fn writing(self) -> Self {
-        match self {
-            Self::Reading(db) => Self::Writing(db),
-            other => other,
-        }
-    }
-
-    fn meter(&self) -> &Meter {
-        match self {
-            Self::Reading(db) | Self::Writing(db) => &db.meter,
-            Self::Tx(tx) => &tx.meter,
-        }
-    }
-
-    fn patience(&self) -> Option<Duration> {
-        match self {
-            Self::Reading(db) | Self::Writing(db) => db.patience,
-            Self::Tx(_) => None,
-        }
-    }
-
-    fn target(self) -> Target<'a> {
-        match self {
-            Self::Reading(db) => match &db.pools {
-                Pools::Sqlite { direct, .. } => Target::Direct(direct),
-                Pools::Postgres { direct, .. } => Target::Postgres(direct),
-            },
-            Self::Writing(db) => match &db.pools {
-                Pools::Sqlite { writer, .. } => Target::SqlitePool(writer),
-                Pools::Postgres { direct, .. } => Target::Postgres(direct),
-            },
-            Self::Tx(tx) => match &mut tx.open {
-                Open::Sqlite(tx) => Target::SqliteTx(tx),
-                Open::Postgres(tx) => Target::PostgresTx(tx),
-            },
-        }
     }
 }
 
@@ -549,12 +457,17 @@ impl Db {
         Ok(found)
     }
 
-    /// Begins a transaction that writes. On SQLite it takes the write lock at once (`begin immediate`).
-    pub async fn begin(&self) -> Result<Tx, DbError> {
+    /// Insists that this may write, and that nothing is written on the strength of what is only remembered.
+    async fn may_write(&self) -> Result<(), DbError> {
         if self.looks_only {
             return Err(DbError::LooksOnly);
         }
-        claim::prove(self).await?;
+        claim::prove(self).await
+    }
+
+    /// Begins a transaction that writes. On SQLite it takes the write lock at once (`begin immediate`).
+    pub async fn begin(&self) -> Result<Tx, DbError> {
+        self.may_write().await?;
         let open = match &self.pools {
             Pools::Sqlite { writer, .. } => Open::Sqlite(Box::new(SqliteTx::new(begin_writing(writer.clone()).await?))),
             Pools::Postgres { direct, .. } => {

@@ -232,7 +232,7 @@ impl FilterForm {
     /// The same for a search: kept short, and its usual order is another one.
     pub fn of_search(mut self) -> Self {
         if let Some(usual) = self.sorts.first_mut() {
-            usual.1 = "titles first, then latest change first";
+            usual.1 = SEARCH_ORDER;
         }
         self.compact = true;
         self
@@ -273,6 +273,9 @@ impl FilterForm {
         }
     }
 }
+
+/// What the search is usually ordered by, in words.
+pub const SEARCH_ORDER: &str = "titles first, then latest change first";
 
 /// What a list is ordered by, in words.
 pub fn sort_words(sort: Sort) -> &'static str {

@@ -135,7 +135,7 @@ fn grouped(number: i64) -> String {
 /// What hits are ordered by, in words.
 fn search_order(sort: Sort) -> &'static str {
     match sort {
-        Sort::Activity => "titles first, then latest change first",
+        Sort::Activity => filters::SEARCH_ORDER,
         other => filters::sort_words(other),
     }
 }

@@ -91,11 +91,6 @@ impl Readers {
         task.await.map_err(|_| DbError::Engine(sqlx::Error::WorkerCrashed))?
     }
 
-    /// Runs one statement.
-    pub(super) async fn one(&self, statement: Sql, patience: Option<Duration>) -> Result<Vec<Row>, DbError> {
-        Ok(self.all(Arc::new(vec![statement]), patience).await?.pop().unwrap_or_default())
-    }
-
     /// Closes what rests; nothing new opens.
     pub(super) async fn close(&self) {
         // Whoever reads now holds a seat.

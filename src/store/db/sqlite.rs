@@ -2,9 +2,9 @@
 //! statements do: those whose answers nobody waits for go along with the next one, in one text.
 
 use sqlx::sqlite::SqliteArguments;
-use sqlx::{Arguments as _, Executor as _};
+use sqlx::{Arguments as _, SqliteExecutor};
 
-use super::{DbError, Row, Sql, Value, rows};
+use super::{DbError, Row, Sql, Value};
 use crate::domain::instant::Instant;
 
 /// How many statements, and how many values, wait at most.
@@ -28,10 +28,9 @@ impl SqliteTx {
     pub(super) async fn all(&mut self, statement: Sql) -> Result<Vec<Row>, DbError> {
         // Those before it only write: all the rows are its own.
         self.waiting.push(statement);
-        let (text, arguments) = self.take()?;
-        let found = sqlx::query_with(&text, arguments).fetch_all(&mut *self.open).await;
+        let found = all(&mut *self.open, std::mem::take(&mut self.waiting)).await;
         self.failed |= found.is_err();
-        Ok(rows(found?, Row::Sqlite))
+        found
     }
 
     /// Runs a statement, after those that wait, and returns how many rows it touched.
@@ -71,37 +70,48 @@ impl SqliteTx {
         if self.waiting.is_empty() {
             return Ok(0);
         }
-        let (text, arguments) = self.take()?;
-        let done = self.open.execute(sqlx::query_with(&text, arguments)).await;
+        let done = run(&mut *self.open, std::mem::take(&mut self.waiting)).await;
         self.failed |= done.is_err();
-        Ok(done?.rows_affected())
+        done
     }
+}
 
-    /// What waits as one text: the driver runs the statements in it one after the other, and numbers their values on.
-    fn take(&mut self) -> Result<(String, SqliteArguments<'static>), DbError> {
-        let mut text = String::new();
-        let mut arguments = SqliteArguments::default();
-        let mut before = 0;
-        for sql in std::mem::take(&mut self.waiting) {
-            if !text.is_empty() {
-                text.push_str(";\n");
-            }
-            renumbered(sql.text(), before, &mut text);
-            before += sql.values().len();
-            for value in sql.values {
-                let added = match value {
-                    Value::Text(v) => arguments.add(v),
-                    Value::Int(v) => arguments.add(v),
-                    Value::Bool(v) => arguments.add(v.map(i64::from)),
-                    Value::Bytes(v) => arguments.add(v),
-                    Value::Uuid(v) => arguments.add(v.map(|id| id.to_string())),
-                    Value::Instant(v) => arguments.add(v.map(Instant::micros)),
-                };
-                added.map_err(|e| DbError::Engine(sqlx::Error::Encode(e)))?;
-            }
+/// Runs statements, and returns their rows.
+pub(super) async fn all<'e>(on: impl SqliteExecutor<'e>, statements: Vec<Sql>) -> Result<Vec<Row>, DbError> {
+    let (text, arguments) = together(statements)?;
+    Ok(on.fetch_all(sqlx::query_with(&text, arguments)).await?.into_iter().map(Row::Sqlite).collect())
+}
+
+/// Runs statements, and returns how many rows they touched.
+pub(super) async fn run<'e>(on: impl SqliteExecutor<'e>, statements: Vec<Sql>) -> Result<u64, DbError> {
+    let (text, arguments) = together(statements)?;
+    Ok(on.execute(sqlx::query_with(&text, arguments)).await?.rows_affected())
+}
+
+/// Statements as one text: the driver runs one after the other, and their values are numbered on.
+fn together(all: Vec<Sql>) -> Result<(String, SqliteArguments<'static>), DbError> {
+    let mut text = String::new();
+    let mut arguments = SqliteArguments::default();
+    let mut before = 0;
+    for sql in all {
+        if !text.is_empty() {
+            text.push_str(";\n");
         }
-        Ok((text, arguments))
+        renumbered(sql.text(), before, &mut text);
+        before += sql.values().len();
+        for value in sql.values {
+            let added = match value {
+                Value::Text(v) => arguments.add(v),
+                Value::Int(v) => arguments.add(v),
+                Value::Bool(v) => arguments.add(v.map(i64::from)),
+                Value::Bytes(v) => arguments.add(v),
+                Value::Uuid(v) => arguments.add(v.map(|id| id.to_string())),
+                Value::Instant(v) => arguments.add(v.map(Instant::micros)),
+            };
+            added.map_err(|e| DbError::Engine(sqlx::Error::Encode(e)))?;
+        }
     }
+    Ok((text, arguments))
 }
 
 /// Adds a statement whose first value is not the first of all.

@@ -22,7 +22,7 @@ pub(super) enum Way {
     Index,
 }
 
-/// How many records are walked over in vain before the index is asked after all.
+/// How many records are walked over for a page in vain before the index is asked after all.
 const WALKED: i64 = 50_000;
 
 /// The rows of a page, each with the part that it is of, and how many match, as far as that was told along with them.
@@ -71,9 +71,10 @@ impl Asking<'_> {
         }
     }
 
-    /// How PostgreSQL finds so many records of a part with the least work.
+    /// How PostgreSQL finds so many records of a part with the least work. Whoever has to know of all of them must not stop
+    /// at a bound.
     pub(super) fn way(&self, terms: &Terms, wanted: i64) -> Way {
-        if self.frequencies.walks(terms, wanted) { Way::Walk(WALKED) } else { Way::Index }
+        if self.frequencies.walks(terms, wanted) { Way::Walk(i64::MAX) } else { Way::Index }
     }
 
     /// Records that hold the terms, in order of activity; the bound stands in the text, so that the planner knows it.
@@ -183,7 +184,8 @@ impl Asking<'_> {
         let many = i64::try_from(limit).unwrap_or(i64::MAX);
         // Words in a row stand in some of those alone that have them at all.
         let many = if self.reads() { (many * 20).min(READ) } else { many };
-        parts.iter().map(|part| (*part, self.way(&self.terms(Some(*part)), many))).collect()
+        let bounded = |way| if way == Way::Index { way } else { Way::Walk(WALKED) };
+        parts.iter().map(|part| (*part, bounded(self.way(&self.terms(Some(*part)), many)))).collect()
     }
 
     /// The first statement of a search: on PostgreSQL how frequent its terms are; else how much it finds, if that may fit
@@ -246,13 +248,26 @@ impl Asking<'_> {
         if let Some(told) = answers.next() {
             counted = told.first().map(|row| row.int("records")).transpose()?;
         }
-        // The words are frequent, but not together.
-        let walked = ways.iter().any(|(_, way)| *way != Way::Index);
-        if rows.len() < limit && self.frequencies.records() > WALKED && walked {
+        if self.fell_short(&ways, &rows, limit)? {
             ways.iter_mut().for_each(|(_, way)| *way = Way::Index);
             rows = self.page(&ways, from, limit).all(db).await?;
         }
         Self::in_parts(rows, counted)
+    }
+
+    /// Whether a walk ended at its bound before the page was full: the words are frequent, but not together. What other
+    /// parts found after it would stand in the place of what it did not reach.
+    fn fell_short(&self, ways: &[(Part, Way)], rows: &[Row], limit: usize) -> Result<bool> {
+        let mut reached = 0;
+        for (part, way) in ways {
+            for row in rows {
+                reached += usize::from(row.int("part")? == part.number());
+            }
+            if reached < limit && *way != Way::Index {
+                return Ok(self.frequencies.records() > WALKED);
+            }
+        }
+        Ok(false)
     }
 
     /// Rows of a page with the part that each is of.
@@ -277,7 +292,8 @@ impl Asking<'_> {
         let one = "cast(1 as bigint) as one";
         match self.engine {
             Engine::Sqlite => format!("select {one} from search_index where search_index match {wanted} limit {most}"),
-            Engine::Postgres if self.frequencies.walks(terms, most) => format!(
+            // Of one word it is known how many there are. Several may never stand together.
+            Engine::Postgres if terms.is_one() && self.frequencies.walks(terms, most) => format!(
                 "select {one}
                  from (
                      select s.terms from search_record as s

@@ -54,6 +54,16 @@ impl Terms {
         }
     }
 
+    /// Whether it is one word, in all its forms.
+    pub(super) fn is_one(&self) -> bool {
+        match self {
+            Self::One(..) => true,
+            Self::Any(list) => list.iter().all(Self::is_one),
+            Self::All(list) => matches!(&list[..], [one] if one.is_one()),
+            Self::Less(..) => false,
+        }
+    }
+
     /// Each term in it, and whether it may go on.
     pub(super) fn leaves(&self, leaves: &mut Vec<(String, bool)>) {
         match self {
