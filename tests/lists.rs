@@ -134,6 +134,27 @@ both_engines! {
         let page = home.ben.open("/timeline?kind=notes").await;
         assert_eq!(told(&page), "Tyres, Oil");
         assert_eq!(told(&home.ben.open(&page.link("Remove filter: notes")).await).split(", ").count(), 3);
+
+        // Deleted records tell their story apart, to whoever saw them, until they are restored.
+        let deleted = async |who: &crate::support::Visitor, more: &str| told(&who.open(&format!("/timeline?deleted=yes{more}")).await);
+        for record in [&car, &diary] {
+            assert_eq!(deleted(&home.ana, "&kind=notes").await, if record == &car { "" } else { "Tyres, Oil" });
+            let ask = home.ana.open(&format!("{record}/delete")).await;
+            home.ana.submit(&ask.form("Delete record"), "Delete record").await;
+        }
+        for (query, found) in [("", "Secret, Tyres, Oil"), ("&category=car", "Tyres, Oil"), ("&from=April+2021", "Secret, Oil"), ("&by=recorded", "Secret, Oil, Tyres"), ("&files=yes", "")] {
+            assert_eq!(deleted(&home.ana, &format!("&kind=notes{query}")).await, found, "{query}");
+        }
+        assert_eq!(deleted(&home.ben, "&kind=notes").await, "Tyres, Oil");
+        assert_eq!(deleted(&home.cleo, "").await, "");
+        let page = home.ana.open("/timeline?deleted=yes&at=2015").await;
+        assert!(page.says("What deleted records tell, by the day it happened") && page.all(".years li").is_empty());
+        assert_eq!(told(&home.ana.open(&page.link("Later events")).await).split(", ").count(), 4);
+        assert_eq!(told(&home.ana.open(&page.link("Remove filter: deleted")).await), "");
+        let ask = home.ana.open(&car).await;
+        home.ana.submit(&ask.form(crate::support::words::RESTORE), crate::support::words::RESTORE).await;
+        assert_eq!(deleted(&home.ana, "&kind=notes").await, "Secret");
+        assert_eq!(told(&home.ana.open("/timeline?kind=notes").await), "Tyres, Oil");
     }
 
     /// Walking every page in each order, both ways, while others write: who was not touched is visited once.

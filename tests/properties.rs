@@ -595,6 +595,9 @@ async fn projected(db: &Db, household: HouseholdId) -> BTreeMap<String, Known> {
             (true, _) => Some(household.to_string()),
         };
         assert_eq!(row.opt_uuid("scope").unwrap().map(|scope| scope.to_string()), scope, "of {event}");
+        let kept_in = if record.visibility == "private" { record.owner.clone() } else { household.to_string() };
+        let apart = (row.bool("happening").unwrap() && record.deleted).then_some(kept_in);
+        assert_eq!(row.opt_uuid("deleted_scope").unwrap().map(|scope| scope.to_string()), apart, "of {event}");
         if row.bool("happening").unwrap() {
             let from = row.text("occurred_from").unwrap();
             let known = if row.int("occurred_precision").unwrap() == Precision::Year.rank() { 4 } else { 7 };
@@ -698,7 +701,11 @@ async fn dump(db: &Db, household: HouseholdId) -> Vec<String> {
         ("record_label", "record_id, kind, label_key", &["record_id", "label", "kind", "scope", "happened"][..]),
         ("search_record", "record_id", &["record_id", "title_words", "words", "note_terms"][..]),
         ("search_note", "record_id, version", &["record_id", "words"][..]),
-        ("timeline_entry", "record_id, version", &["record_id", "event_id", "kind", "occurred_from", "scope"][..]),
+        (
+            "timeline_entry",
+            "record_id, version",
+            &["record_id", "event_id", "kind", "occurred_from", "scope", "deleted_scope"][..],
+        ),
         (
             "record_change",
             "record_id, field, position",

@@ -7,6 +7,7 @@ use lifeops::domain::ids::SubmissionKey;
 use lifeops::domain::instant::Instant;
 use lifeops::domain::when::Occurred;
 use lifeops::store::db::sql;
+use lifeops::store::filter::Filter;
 use lifeops::store::timeline::{self, Cursor, Narrow, Order, Place as At};
 use lifeops::store::{history, views};
 use uuid::Uuid;
@@ -419,6 +420,26 @@ both_engines! {
             let plan = crate::ledger::plan_when_large(&app.db, statement.clone()).await;
             assert_eq!(plan.matches("timeline_entry_occurred").count(), 6, "{plan}");
             crate::ledger::expect_no_walk(statement.text(), &plan);
+        }
+        // The same of deleted records, which stand apart.
+        sql("update timeline_entry set deleted_scope = scope, scope = null where household_id = $1 and record_id = $2")
+            .bind(actor.household)
+            .bind(record)
+            .run(&app.db)
+            .await
+            .unwrap();
+        crate::ledger::settle(&app.db).await;
+        let deleted = Narrow { filter: Filter { deleted: true, ..Filter::default() }, ..Narrow::default() };
+        for order in [Order::Happened, Order::Recorded] {
+            meter.record(true);
+            timeline::timeline(&app.db, actor, &Cursor::Newest(order), &deleted).await.unwrap();
+            let tape = meter.record(false);
+            assert_eq!(tape.len(), 3, "nobody counts what deleted records tell");
+            let plan = crate::ledger::plan_when_large(&app.db, tape[0].clone()).await;
+            let index = if order == Order::Happened { "timeline_entry_deleted_occurred" } else { "timeline_entry_deleted_recorded" };
+            assert_eq!(plan.matches(index).count(), 2, "{plan}");
+            crate::ledger::expect_no_walk(tape[0].text(), &plan);
+            crate::ledger::expect_no_sort_of_everything(engine, &plan, "timeline");
         }
     }
 }

@@ -19,7 +19,7 @@ use super::text::{FieldName, Tag};
 use super::when::Occurred;
 
 /// The version of this fold. Projections written by another one are rebuilt at start.
-pub const FOLD_VERSION: i64 = 6;
+pub const FOLD_VERSION: i64 = 7;
 
 /// The key of the title in changes and conflicts.
 pub const TITLE: &str = "title";

@@ -112,6 +112,7 @@ pub const TABLES: &[Table] = &[
             ("corrected_by", Int),
             ("happening", Bool),
             ("scope", Kind::Uuid),
+            ("deleted_scope", Kind::Uuid),
             ("changes", Text),
         ],
     },

@@ -26,8 +26,8 @@ mod timeline;
 
 pub use search::{Order, put_in_order};
 
-use labels::scope;
 use rows::{write_changes, write_view};
+use timeline::Standing;
 
 /// The name under which the projections' version is kept.
 pub const NAME: &str = "records";
@@ -157,11 +157,12 @@ impl Projector {
             has_files: false,
             happened: String::new(),
         };
-        let scopes = (before.as_ref().and_then(|view| scope(event.household, view)), scope(event.household, &view));
-        if before.is_some() {
-            timeline::move_scope(tx, event.household, event.record, scopes).await?;
+        let standing = Standing::of(event.household, &view);
+        if let Some(before) = &before {
+            let moved = (Standing::of(event.household, before), standing);
+            timeline::move_to(tx, event.household, event.record, moved).await?;
         }
-        let happening = timeline::enter(tx, event, &fact, &changes, scopes.1).await?;
+        let happening = timeline::enter(tx, event, &fact, &changes, standing).await?;
         attachments::apply(tx, event, &fact).await?;
         view.has_files = labels::has_files(tx, event, &fact, before.as_ref()).await?;
         let again = stream.is_some() || matches!(fact.payload, Payload::NoteCorrected(_));
@@ -214,8 +215,8 @@ impl Projector {
             let old = (marked.0.get(at).copied().unwrap_or_default(), happened.0.get(at) == Some(&true));
             let new = (marked.1.get(at).copied().unwrap_or_default(), happened.1.get(at) == Some(&true));
             if old != new {
-                let scope = scope(event.household, view);
-                timeline::mark(tx, event, known, new.0, (old.1, new.1), scope).await?;
+                let standing = Standing::of(event.household, view);
+                timeline::mark(tx, event, known, new.0, (old.1, new.1), standing).await?;
             }
         }
         let (state, changes) = fold_again(&view.state, &facts).ok_or_else(no_record)?;

@@ -110,7 +110,7 @@ impl Happening {
 /// What of the timeline is shown: everything, unless something is said.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Narrow {
-    /// In which records, by whom and when. Its order and deleted records mean nothing here.
+    /// In which records, by whom and when. Its order means nothing here.
     pub filter: Filter,
     /// What its range means in instants.
     pub entered: Entered,
@@ -119,8 +119,13 @@ pub struct Narrow {
 }
 
 impl Narrow {
-    /// Whether it shows everything.
+    /// Whether it shows everything of the records that are there.
     pub fn is_nothing(&self) -> bool {
+        !self.filter.deleted && !self.reads()
+    }
+
+    /// Whether something has to be looked up for each entry.
+    fn reads(&self) -> bool {
         let filter = &self.filter;
         let plain = Filter {
             sort: filter.sort,
@@ -129,7 +134,7 @@ impl Narrow {
             time: filter.time,
             ..Filter::default()
         };
-        *filter == plain && self.kinds.is_empty()
+        *filter != plain || !self.kinds.is_empty()
     }
 
     /// What holds for an entry `r` and its record.
@@ -173,7 +178,8 @@ pub struct TimelinePage {
     pub known: Suggestions,
     /// Everybody in the household.
     pub people: People,
-    /// How much happened in each year, the oldest first; nothing in the order in which things were entered.
+    /// How much happened in each year, the oldest first; nothing in the order in which things were entered, and of deleted
+    /// records.
     pub years: Vec<Year>,
 }
 
@@ -189,7 +195,8 @@ pub async fn timeline(db: &Db, actor: &Actor, cursor: &Cursor, narrow: &Narrow) 
         people::statement(actor),
         views::suggestions_statement(actor),
     ];
-    if order == Order::Happened {
+    // What is counted is what is there.
+    if order == Order::Happened && !narrow.filter.deleted {
         asked.push(years_statement(actor));
     }
     let mut answers = db.one_by_one(asked).await?.into_iter();
@@ -198,8 +205,8 @@ pub async fn timeline(db: &Db, actor: &Actor, cursor: &Cursor, narrow: &Narrow) 
     let known = views::read_suggestions(&answers.next().unwrap_or_default())?;
     let years = read_years(&answers.next().unwrap_or_default())?;
     let mut stop = None;
-    if !narrow.is_nothing() && happenings.len() <= PAGE {
-        stop = stop_of(db, actor, cursor).await?;
+    if narrow.reads() && happenings.len() <= PAGE {
+        stop = stop_of(db, actor, cursor, narrow.filter.deleted).await?;
         if let Some(stop) = &stop {
             happenings.retain(|happening| is_within(&happening.place(order), stop, forward));
         }
@@ -247,13 +254,13 @@ fn is_within(place: &Place, stop: &Place, forward: bool) -> bool {
 }
 
 /// The place up to which a page with a filter has read everything, if it stopped before the end.
-async fn stop_of(db: &Db, actor: &Actor, cursor: &Cursor) -> Result<Option<Place>> {
+async fn stop_of(db: &Db, actor: &Actor, cursor: &Cursor, deleted: bool) -> Result<Option<Place>> {
     let order = cursor.order();
     let forward = !matches!(cursor, Cursor::After(_));
     let mut statements = Vec::new();
     for scope in ["$1", "$2"] {
         let mut asked = Binds::two(actor);
-        let walk = entries(scope, cursor, READ, &mut asked);
+        let walk = entries(scope, cursor, READ, deleted, &mut asked);
         let (columns, direction) = direction(cursor);
         let ordered = ordered("r.", columns, direction);
         statements.push(asked.into_sql(format!(
@@ -284,12 +291,14 @@ async fn stop_of(db: &Db, actor: &Actor, cursor: &Cursor) -> Result<Option<Place
     Ok(stop)
 }
 
-/// Whether anything lies after a place that no page begins at: above the months that were asked for.
+/// Whether anything lies after a place that no page begins at: above the months that were asked for. `deleted`: in deleted
+/// records.
 ///
 /// # Errors
 /// If the database refuses.
-pub async fn anything_after(db: &Db, actor: &Actor, place: &Place) -> Result<bool> {
-    let found = read(db, page_statement(actor, &Cursor::After(place.clone()), &Narrow::default(), 1)).await?;
+pub async fn anything_after(db: &Db, actor: &Actor, place: &Place, deleted: bool) -> Result<bool> {
+    let narrow = Narrow { filter: Filter { deleted, ..Filter::default() }, ..Narrow::default() };
+    let found = read(db, page_statement(actor, &Cursor::After(place.clone()), &narrow, 1)).await?;
     Ok(!found.is_empty())
 }
 
@@ -313,7 +322,7 @@ pub async fn in_month(db: &Db, actor: &Actor, month: i8, years: &[i64], each: us
             walks.push(walk(scope, &range, HAPPENED, "desc", each, &format!("w{}", walks.len())));
         }
     }
-    let statement = sql(telling(&walks.join(" union all "), "", HAPPENED, "desc"))
+    let statement = sql(telling(&walks.join(" union all "), false, "", HAPPENED, "desc"))
         .bind(actor.household)
         .bind(actor.member)
         .bind_all(edges);
@@ -379,8 +388,9 @@ fn direction(cursor: &Cursor) -> (&'static [&'static str], &'static str) {
     (columns, if matches!(cursor, Cursor::After(_)) { "asc" } else { "desc" })
 }
 
-/// Entries of one scope from the cursor on.
-fn entries(scope: &str, cursor: &Cursor, limit: i64, asked: &mut Binds) -> String {
+/// Entries of one scope from the cursor on: of the records that are there, or of deleted ones.
+fn entries(scope: &str, cursor: &Cursor, limit: i64, deleted: bool, asked: &mut Binds) -> String {
+    let of = if deleted { "deleted_scope" } else { "scope" };
     let (columns, direction) = direction(cursor);
     let side = if direction == "asc" { ">" } else { "<" };
     let edge = match cursor {
@@ -397,7 +407,7 @@ fn entries(scope: &str, cursor: &Cursor, limit: i64, asked: &mut Binds) -> Strin
         "select t.record_id, t.version, t.position, t.kind, t.occurred_from, t.occurred_precision, t.recorded_at,
                 case when t.kind = 'record_updated' then t.changes end as changes
          from timeline_entry as t
-         where t.household_id = $1 and t.scope = {scope} {edge}
+         where t.household_id = $1 and t.{of} = {scope} {edge}
          order by {}
          limit {limit}",
         ordered("t.", columns, direction)
@@ -413,16 +423,18 @@ fn page_statement(actor: &Actor, cursor: &Cursor, narrow: &Narrow, limit: usize)
     let most = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut walks = Vec::new();
     for (scope, name) in [("$1", "shared"), ("$2", "own")] {
-        walks.push(if narrow.is_nothing() {
-            format!("select * from ({}) as {name}", entries(scope, cursor, most, &mut asked))
+        let deleted = narrow.filter.deleted;
+        walks.push(if !narrow.reads() {
+            format!("select * from ({}) as {name}", entries(scope, cursor, most, deleted, &mut asked))
         } else {
-            let read = entries(scope, cursor, READ, &mut asked);
+            let read = entries(scope, cursor, READ, deleted, &mut asked);
             // They come in their order. To ask for it again would make SQLite read them all first.
             let conditions = narrow.conditions(&mut asked);
             format!("select * from (select * from ({read}) as r where 1 = 1 {conditions} limit {limit}) as {name}")
         });
     }
-    asked.into_sql(telling(&walks.join(" union all "), &format!("limit {limit}"), columns, direction))
+    let limit = format!("limit {limit}");
+    asked.into_sql(telling(&walks.join(" union all "), narrow.filter.deleted, &limit, columns, direction))
 }
 
 fn ordered(alias: &str, columns: &[&str], direction: &str) -> String {
@@ -444,7 +456,7 @@ fn walk(scope: &str, range: &str, columns: &[&str], direction: &str, limit: usiz
 }
 
 /// A cross join keeps SQLite from beginning with the larger table: it does not know how few rows the page has.
-fn telling(walks: &str, limit: &str, columns: &[&str], direction: &str) -> String {
+fn telling(walks: &str, deleted: bool, limit: &str, columns: &[&str], direction: &str) -> String {
     format!(
         "select p.record_id, p.version, p.position, p.recorded_at, p.changes, v.title, v.category, v.visibility, e.kind,
                 e.payload_version, e.payload, e.occurred, {ACTOR}, {ACTOR_ZONE}
@@ -452,10 +464,11 @@ fn telling(walks: &str, limit: &str, columns: &[&str], direction: &str) -> Strin
          cross join record_view as v
          cross join record_events as e
          left join member as m on m.household_id = $1 and m.id = e.actor_id
-         where v.household_id = $1 and v.id = p.record_id and not v.deleted
+         where v.household_id = $1 and v.id = p.record_id and {is_deleted}
            and (v.visibility = 'household' or (v.visibility = 'private' and v.owner_id = $2))
            and e.household_id = $1 and e.position = p.position
          order by {outer}",
+        is_deleted = if deleted { "v.deleted" } else { "not v.deleted" },
         inner = ordered("", columns, direction),
         outer = ordered("p.", columns, direction),
     )

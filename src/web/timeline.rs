@@ -38,7 +38,7 @@ pub async fn show(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
     let order = if asked.text("by") == "recorded" { Order::Recorded } else { Order::Happened };
     let mut errors = Errors::none();
     let today = moments::now(&app, &me.actor).date();
-    let filter = Filter { sort: Sort::default(), deleted: false, ..filters::read(&asked, today, &mut errors) };
+    let filter = Filter { sort: Sort::default(), ..filters::read(&asked, today, &mut errors) };
     let kind = KINDS.iter().find(|(word, _, _)| *word == asked.text("kind")).unwrap_or(&KINDS[0]);
     let narrow = Narrow { entered: filters::entered(&filter, &zone), filter, kinds: kind.2 };
     let at = wanted(&asked, today, &mut errors);
@@ -47,7 +47,7 @@ pub async fn show(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
     let (people, known) = (std::mem::take(&mut found.people), std::mem::take(&mut found.known));
     if let (Some(at), Some(_)) = (at, &found.newer) {
         let end = end_of(at, order, &zone);
-        let after = timeline::anything_after(&app.db, &me.actor, &end).await?;
+        let after = timeline::anything_after(&app.db, &me.actor, &end, narrow.filter.deleted).await?;
         found.newer = after.then_some(Cursor::After(end));
     }
     let years = std::mem::take(&mut found.years);
@@ -71,7 +71,7 @@ pub async fn show(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
     Ok(page_with(
         errors.status(),
         &TimelineTemplate {
-            lead: lead(&cursor, at),
+            lead: lead(&cursor, narrow.filter.deleted, at),
             empty: (months.is_empty() && narrow.is_nothing() && matches!(cursor, Cursor::Newest(_)))
                 .then_some(who.may_write),
             frame: Frame::member(with_filters(title(&cursor, at), &chips), Tab::Timeline, who)
@@ -185,12 +185,13 @@ fn with_filters(title: String, chips: &[Chip]) -> String {
     if chips.is_empty() { title } else { format!("{title}: {}", filters::words(chips)) }
 }
 
-fn lead(cursor: &Cursor, at: Option<Occurred>) -> String {
-    let what = match cursor.order() {
-        Order::Happened => "Everything that happened at home, by the day it happened",
-        Order::Recorded => "Everything that happened at home, by the day it was written down",
+fn lead(cursor: &Cursor, deleted: bool, at: Option<Occurred>) -> String {
+    let what = if deleted { "What deleted records tell" } else { "Everything that happened at home" };
+    let by = match cursor.order() {
+        Order::Happened => "by the day it happened",
+        Order::Recorded => "by the day it was written down",
     };
-    at.map_or_else(|| what.to_owned(), |at| format!("{what}: {} and before", at.words()))
+    at.map_or_else(|| format!("{what}, {by}"), |at| format!("{what}, {by}: {} and before", at.words()))
 }
 
 fn status(found: &TimelinePage, at: Option<Occurred>, order: Order, zone: &TimeZone) -> String {

@@ -35,11 +35,6 @@ pub(super) fn kept_in(household: HouseholdId, view: &View) -> Option<Uuid> {
     }
 }
 
-/// Who has a record in lists, counts and the timeline: the household, one member, or, once it is deleted, nobody.
-pub(super) fn scope(household: HouseholdId, view: &View) -> Option<Uuid> {
-    kept_in(household, view).filter(|_| view.state.deleted.is_none())
-}
-
 /// A label: its kind, its key and its spelling.
 type Label = (&'static str, String, String);
 

@@ -14,6 +14,9 @@ use crate::error::Result;
 use crate::store::changes;
 use crate::store::db::{Sql, Tx, sql};
 
+use super::View;
+use super::labels::kept_in;
+
 /// How many happenings by year; of unknown month first, then January to December.
 #[derive(Debug, Default)]
 struct Years(BTreeMap<i64, [i64; 13]>);
@@ -37,27 +40,51 @@ impl Years {
     }
 }
 
-/// Writes an event's own entry, and takes those out of the timeline whose words it replaces. `scope` is the record's. True
-/// if the event is a happening.
+/// In whose timeline a record's happenings stand: the household's, one member's, or nobody's. Those of a deleted record are
+/// kept apart, and a timeline shows them only if it is asked for them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Standing {
+    scope: Option<Uuid>,
+    deleted_scope: Option<Uuid>,
+}
+
+impl Standing {
+    /// Where a record stands.
+    pub(super) fn of(household: HouseholdId, view: &View) -> Self {
+        let kept_in = kept_in(household, view);
+        match view.state.deleted {
+            None => Self { scope: kept_in, deleted_scope: None },
+            Some(_) => Self { scope: None, deleted_scope: kept_in },
+        }
+    }
+
+    /// The same for an entry that is one of a happening, or is not.
+    fn if_so(self, happening: bool) -> Self {
+        if happening { self } else { Self::default() }
+    }
+}
+
+/// Writes an event's own entry, and takes those out of the timeline whose words it replaces. `standing` is the record's.
+/// True if the event is a happening.
 pub(super) async fn enter(
     tx: &mut Tx,
     event: &Event,
     fact: &Fact,
     changes: &[FieldChange],
-    scope: Option<Uuid>,
+    standing: Standing,
 ) -> Result<bool> {
     let happening = match &fact.payload {
         Payload::RecordCreated(_) | Payload::RecordUpdated(_) | Payload::NoteAdded(_) => true,
         Payload::AttachmentAdded(added) => added.note.is_none(),
-        Payload::NoteCorrected(correction) => replace(tx, event, correction.note, scope).await?,
+        Payload::NoteCorrected(correction) => replace(tx, event, correction.note, standing.scope).await?,
         _ => false,
     };
-    let scope = scope.filter(|_| happening);
+    let Standing { scope, deleted_scope } = standing.if_so(happening);
     sql("
         insert into timeline_entry
             (household_id, record_id, version, position, event_id, kind, occurred_from, occurred_precision,
-             recorded_at, happening, scope, changes)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)")
+             recorded_at, happening, scope, deleted_scope, changes)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)")
     .bind(event.household)
     .bind(event.record)
     .bind(event.version)
@@ -69,6 +96,7 @@ pub(super) async fn enter(
     .bind(event.recorded)
     .bind(happening)
     .bind(scope)
+    .bind(deleted_scope)
     .bind(changes::write(changes)?)
     .later(&mut *tx)
     .await?;
@@ -92,7 +120,7 @@ async fn replace(tx: &mut Tx, event: &Event, note: EventId, scope: Option<Uuid>)
     let Some(found) = found else { return Ok(false) };
     // The earlier correction's version is that of the event at its position.
     let replaced = sql("
-        update timeline_entry set happening = false, scope = null
+        update timeline_entry set happening = false, scope = null, deleted_scope = null
         where household_id = $1 and record_id = $2 and happening
           and version in ($3, (select version from record_events where household_id = $1 and position = $4))
         returning occurred_from, occurred_precision")
@@ -118,7 +146,7 @@ async fn replace(tx: &mut Tx, event: &Event, note: EventId, scope: Option<Uuid>)
     Ok(found.opt_int("retracted_by")?.is_none())
 }
 
-/// What a retraction made of an earlier event: its marks, and whether it is a happening still. `scope` is the record's
+/// What a retraction made of an earlier event: its marks, and whether it is a happening still. `standing` is the record's
 /// before the retraction.
 pub(super) async fn mark(
     tx: &mut Tx,
@@ -126,10 +154,12 @@ pub(super) async fn mark(
     marked: &Fact,
     marks: Marks,
     (before, after): (bool, bool),
-    scope: Option<Uuid>,
+    standing: Standing,
 ) -> Result<()> {
+    let shown = standing.if_so(after);
     sql("
-        update timeline_entry set retracted_by = $4, corrected_by = $5, happening = $6, scope = $7
+        update timeline_entry
+        set retracted_by = $4, corrected_by = $5, happening = $6, scope = $7, deleted_scope = $8
         where household_id = $1 and record_id = $2 and version = $3")
     .bind(event.household)
     .bind(event.record)
@@ -137,36 +167,41 @@ pub(super) async fn mark(
     .bind(marks.retracted_by)
     .bind(marks.corrected_by)
     .bind(after)
-    .bind(scope.filter(|_| after))
+    .bind(shown.scope)
+    .bind(shown.deleted_scope)
     .later(&mut *tx)
     .await?;
     let change = i64::from(after) - i64::from(before);
     if change == 0 {
         return Ok(());
     }
-    count(tx, event.household, scope, Years::one(marked.occurred, change)).await
+    count(tx, event.household, standing.scope, Years::one(marked.occurred, change)).await
 }
 
 /// Moves a record's happenings to another timeline: it was shared, kept private, put away or brought back.
-pub(super) async fn move_scope(
+pub(super) async fn move_to(
     tx: &mut Tx,
     household: HouseholdId,
     record: RecordId,
-    (before, after): (Option<Uuid>, Option<Uuid>),
+    (before, after): (Standing, Standing),
 ) -> Result<()> {
     if before == after {
         return Ok(());
     }
-    for (scope, gains) in [(before, false), (after, true)] {
+    for (scope, gains) in [(before.scope, false), (after.scope, true)].into_iter().filter(|(scope, _)| scope.is_some())
+    {
         let years = happened(tx, household, record).await?;
         count(tx, household, scope, if gains { years } else { years.less() }).await?;
     }
-    sql("update timeline_entry set scope = $3 where household_id = $1 and record_id = $2 and happening")
-        .bind(household)
-        .bind(record)
-        .bind(after)
-        .later(&mut *tx)
-        .await?;
+    sql("
+        update timeline_entry set scope = $3, deleted_scope = $4
+        where household_id = $1 and record_id = $2 and happening")
+    .bind(household)
+    .bind(record)
+    .bind(after.scope)
+    .bind(after.deleted_scope)
+    .later(&mut *tx)
+    .await?;
     Ok(())
 }
 
