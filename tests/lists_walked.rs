@@ -6,11 +6,13 @@ use lifeops::domain::access::Actor;
 use lifeops::domain::ids::RecordId;
 use lifeops::domain::query::Query;
 use lifeops::domain::searchable::{Kind, mark, spelt_out, term};
+use lifeops::store::count::Count;
 use lifeops::store::db::{Db, Engine as Stored, sql};
 use lifeops::store::filter::{self, Cursor, Entered, Filter, Sort};
 use lifeops::store::search::{self, Place, Wanted};
 
 use crate::properties::{House, house};
+use crate::support::Home;
 
 const RECORDS: i64 = 100_000;
 
@@ -176,7 +178,7 @@ both_engines! {
             let (mut seen, mut cursor) = (Vec::new(), search::Cursor::First);
             while seen.len() < 60 {
                 let page = search::search(&app.db, actor, &looked_for, cursor.clone()).await.unwrap();
-                assert!(cursor != search::Cursor::First || page.count == Some(search::COUNTED + 1), "{:?}", page.count);
+                assert!(cursor != search::Cursor::First || page.count == Some(Count::Many), "{:?}", page.count);
                 seen.extend(page.hits.iter().map(|hit| hit.listed.id));
                 cursor = page.older.unwrap();
             }
@@ -239,5 +241,68 @@ both_engines! {
                 }
             }
         }
+    }
+}
+
+both_engines! {
+    async fn counts_are_exact_or_say_how_far_they_went(engine: Engine) {
+        let home = Home::start(engine).await;
+        let db = &home.server.app.db;
+        let actor = crate::files_limits::ana_of(&home).await;
+        let records = 12_000;
+        crate::ledger::fill(db, &actor, records).await;
+        fill_search(db, &actor, &[
+            ("s.position % 37 = 0", &["alpha", "beta"], &[]),
+            ("s.position > 11000", &["gamma", "delta"], &[]),
+            ("1 = 1", &["beta", "alpha"], &[]),
+        ])
+        .await;
+        sql("insert into label_count (household_id, scope, kind, label_key, label, records)
+             select household_id, scope, kind, label_key, min(label), count(*)
+             from record_label where not deleted and kind in ('category', 'tag', 'files')
+             group by household_id, scope, kind, label_key")
+        .run(db)
+        .await
+        .unwrap();
+        sql("update timeline_entry set occurred_from = '1990-01-01T00:00' where household_id = $1 and position % 23 = 0")
+            .bind(actor.household)
+            .run(db)
+            .await
+            .unwrap();
+        let count = |holds: &dyn Fn(i64) -> bool| (1..=records).filter(|n| n % 50 != 0 && holds(*n)).count();
+        let few = count(&|n| n % 4 == 0 && n % 5 == 0);
+        let old = count(&|n| n % 4 != 0 && n % 23 == 0);
+        let phrase = count(&|n| n % 37 == 0);
+        let recent = count(&|n| n > 11_000 && n % 37 != 0 && n % 7 == 0);
+        assert!(few < 1000 && old < 1000 && phrase < 1000);
+        for (query, quick, whole) in [
+            // The rarer of two labels was read to its end.
+            ("/records?category=car&tag=garden", few, few),
+            ("/records?category=car&tag=garden&sort=title", few, few),
+            ("/records?category=pet&tag=kitchen", 1001, 1001),
+            // Of what happened in a year only as many records are looked at as a page may cost.
+            ("/records?category=pet&until=1990", 0, old),
+            ("/records?category=pet&until=1990&sort=title", 0, old),
+            ("/search?q=%22alpha+beta%22", 0, phrase),
+            ("/search?q=%22alpha+beta%22&sort=title", 0, phrase),
+            ("/search?q=%22gamma+delta%22&files=yes", recent, recent),
+        ] {
+            let words = |count: usize| if count > 1000 { "More than 1,000 records".to_owned() } else { format!("{count} records") };
+            let page = home.ana.open(query).await;
+            let heading = page.all("#results h2").remove(0);
+            match page.find_link("Count them all") {
+                None => assert_eq!((heading, quick), (words(whole), whole), "{query}"),
+                Some(href) => {
+                    let least: usize = heading.strip_prefix("At least ").unwrap().strip_suffix(" records").unwrap().parse().unwrap();
+                    assert!(quick == 0 && least < whole && least > whole / 4, "{query}: {heading} of {whole}");
+                    let counted = home.ana.open(&href).await;
+                    assert_eq!(counted.all("#results h2")[0], words(whole), "{query}");
+                    assert!(counted.find_link("Count them all").is_none());
+                }
+            }
+        }
+        // Nobody is told to count what is known.
+        let page = home.ana.open("/records?category=car&count=all").await;
+        assert!(page.find_link("Count them all").is_none() && page.says("More than 1,000 records"));
     }
 }

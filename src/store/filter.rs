@@ -15,6 +15,7 @@ use crate::domain::when::Occurred;
 use crate::error::Result;
 
 use super::conditions::{Binds, happened};
+use super::count::Count;
 use super::db::{Db, Row, Sql};
 use super::people::{self, People};
 use super::projection::labels;
@@ -27,9 +28,6 @@ pub(super) use walk::{beyond, order};
 
 /// How many records a page of the list has.
 pub const PAGE: usize = 50;
-
-/// How far lists count: beyond it is "more than 1,000".
-pub const COUNTED: i64 = 1000;
 
 /// How many records are read at most for a page whose filters no index answers together.
 pub const READ: i64 = 5000;
@@ -140,8 +138,8 @@ pub struct ListPage {
     pub older: Option<Cursor>,
     /// Whether the page ends, towards where it was walking, because enough was read.
     pub stopped: bool,
-    /// How many records match; beyond [`COUNTED`] it is [`COUNTED`] + 1; none if that is not known.
-    pub count: Option<i64>,
+    /// How many records match; none if that is not known.
+    pub count: Option<Count>,
     /// What the filter suggests.
     pub known: Suggestions,
     /// Everybody in the household.
@@ -254,7 +252,7 @@ pub async fn list(db: &Db, actor: &Actor, filter: &Filter, entered: Entered, cur
     let walk = Walk::of(actor, filter, entered, driver(&wanted, filter, known.as_ref()), cursor);
     let mut asked = vec![walk.page(LISTED, PAGE + 1), people::statement(actor)];
     let counting = *cursor == Cursor::Newest && !walk.reads() && !walk.is_counted();
-    asked.extend(counting.then(|| walk.count()));
+    asked.extend(counting.then(|| walk.count(READ)));
     if known.is_none() {
         asked.push(views::suggestions_statement(actor));
     }
@@ -289,21 +287,33 @@ pub async fn list(db: &Db, actor: &Actor, filter: &Filter, entered: Entered, cur
         Cursor::After(edge) => (first.filter(|_| more).or(stop), last.or(Some(edge.clone()))),
     };
     let count = match (counted, cursor) {
-        (Some(counted), _) => counted.first().map(|row| row.int("records")).transpose()?,
+        (Some(counted), _) => counted.first().map(|row| row.int("records")).transpose()?.map(Count::of),
+        (None, Cursor::Newest) if walk.reads() && more => Some(walk.count_read(db, &known).await?),
         (None, Cursor::Newest) if walk.reads() => {
-            (!more && !stopped).then(|| i64::try_from(found.len()).unwrap_or(i64::MAX))
+            Some(Count::of_read(i64::try_from(found.len()).unwrap_or(i64::MAX), !stopped))
         }
-        _ => walk.count_known(Some(&known)),
+        _ => walk.count_known(&known).map(Count::of),
     };
     Ok(ListPage {
         rows: found.iter().map(|(_, row)| Listed::read(row)).collect::<Result<_>>()?,
         newer: newer.map(Cursor::After),
         older: older.map(Cursor::Before),
         stopped,
-        count: count.map(|count| count.min(COUNTED + 1)),
+        count,
         known,
         people,
     })
+}
+
+/// How many records match, however many have to be read for it.
+///
+/// # Errors
+/// If the database refuses, or it takes too long.
+pub async fn count_all(db: &Db, actor: &Actor, filter: &Filter, entered: Entered) -> Result<Count> {
+    let known = views::suggestions(db, actor).await?;
+    let driver = driver(&filter.labels(), filter, Some(&known));
+    let counted = Walk::of(actor, filter, entered, driver, &Cursor::Newest).count(i64::MAX).one(db).await?;
+    Ok(Count::of(counted.int("records")?))
 }
 
 /// The label to walk: of those that are wanted the one that fewest records have.

@@ -11,6 +11,7 @@ mod changes; // what an event changed, in its entry
 pub mod compare; // projections of two databases, row by row
 mod conditions; // what statements that are put together share
 pub mod copying; // primary data beside the events, as it is
+pub mod count; // how many there are, as far as lists count
 pub mod db; // the only match on the engine
 pub mod devices; // browsers that accounts were signed in with
 pub mod fields; // a field's own history, and what fields were

@@ -12,6 +12,7 @@ use crate::domain::record::Record;
 use crate::domain::when::Occurred;
 use crate::error::{Error, Result};
 
+use super::count::{COUNTED, Count};
 use super::db::{Db, Row, bad};
 use super::filter::{Entered, Filter, Key};
 use super::history;
@@ -35,9 +36,6 @@ pub const PAGE: usize = 20;
 
 /// How many records are read at a time to find those whose words follow each other, or whose time fits.
 pub const READ: i64 = 5000;
-
-/// How far matches are counted.
-pub const COUNTED: i64 = 1000;
 
 /// Which of the two parts of an answer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -140,8 +138,8 @@ pub struct Found {
     pub stopped: bool,
     /// In another order than the usual: where the records begin that were not put in order with these, if there are any.
     pub apart: Option<Cursor>,
-    /// How many match: beyond [`COUNTED`] it is [`COUNTED`] + 1; none if that is not known.
-    pub count: Option<i64>,
+    /// How many match; none if that is not known.
+    pub count: Option<Count>,
     /// Where nothing was found for several words: which of them stand nowhere in what the member may see.
     pub nowhere: Vec<usize>,
     /// What the filter suggests.
@@ -219,13 +217,17 @@ pub async fn search(db: &Db, actor: &Actor, wanted: &Wanted<'_>, cursor: Cursor)
         (_, false) => (first, last.filter(|_| more).or(stop)),
         (_, true) => (first.filter(|_| more).or(stop), last),
     };
-    let count = match cursor {
-        Cursor::First if !more && stop.is_none() => i64::try_from(hits.len()).ok(),
-        Cursor::First if !asking.reads() => match counted {
-            Some(counted) => Some(counted),
-            None => Some(asking.count(db).await?),
-        },
-        _ => None,
+    let count = match (cursor == Cursor::First, counted) {
+        (false, _) => None,
+        (true, _) if !more => Some(Count::of_read(many(&hits), stop.is_none())),
+        (true, _) if asking.reads() => {
+            let counted = asking.count_read(db, READ).await?;
+            let begin = From { at: None, backward: false };
+            let is_all = counted > COUNTED || records < READ || asking.last_read(db, None, &begin).await?.is_none();
+            Some(Count::of_read(counted, is_all))
+        }
+        (true, Some(counted)) => Some(Count::of(counted)),
+        (true, None) => Some(Count::of(asking.count(db).await?)),
     };
     let nowhere = match hits.is_empty() && cursor == Cursor::First && wanted.query.with.len() > 1 {
         true => asking.nowhere(db).await?,
@@ -242,6 +244,22 @@ pub async fn search(db: &Db, actor: &Actor, wanted: &Wanted<'_>, cursor: Cursor)
         known,
         people,
     })
+}
+
+fn many(hits: &[Hit]) -> i64 {
+    i64::try_from(hits.len()).unwrap_or(i64::MAX)
+}
+
+/// How many records match, however many have to be read for it.
+///
+/// # Errors
+/// If the database refuses, or it takes too long.
+pub async fn count_all(db: &Db, actor: &Actor, wanted: &Wanted<'_>) -> Result<Count> {
+    let mut asking = Asking::of(db.engine(), actor, wanted);
+    let known = views::suggestions(db, actor).await?;
+    asking.learn(db, if wanted.filter.deleted { known.deleted } else { known.records }).await?;
+    let counted = if asking.reads() { asking.count_read(db, i64::MAX).await? } else { asking.count(db).await? };
+    Ok(Count::of(counted))
 }
 
 /// The same in the order that the filter names.
@@ -276,9 +294,10 @@ async fn sorted(db: &Db, actor: &Actor, wanted: &Wanted<'_>, place: &Place) -> R
         (Some(_), true) => (more, true),
     };
     let count = match place.key.is_none() && place.window.is_none() {
-        true if !more && apart.is_none() => i64::try_from(hits.len()).ok(),
-        true if !asking.reads() => Some(asking.count(db).await?),
-        _ => None,
+        false => None,
+        true if !more => Some(Count::of_read(many(&hits), apart.is_none())),
+        true if asking.reads() => Some(Count::of_read(asking.count_read(db, READ).await?, apart.is_none())),
+        true => Some(Count::of(asking.count(db).await?)),
     };
     Ok(Found {
         hits,

@@ -24,6 +24,7 @@ pub mod client;
 pub mod conflict;
 mod connections;
 pub mod cookies;
+mod counting;
 pub mod csrf;
 mod downloads;
 pub mod drain;

@@ -11,9 +11,10 @@ use crate::domain::access::Visibility;
 use crate::domain::ids::RecordId;
 use crate::domain::text::fold;
 use crate::domain::when::Occurred;
-use crate::store::filter::{self, COUNTED, Cursor, Filter, ListPage, Sort};
+use crate::store::filter::{self, Cursor, Filter, Sort};
 use crate::store::views::{Listed, RecordView, Suggestions};
 
+use super::counting::{self, CountLink, Counting};
 use super::error::HtmlError;
 use super::filters::{self, Chip, FilterForm};
 use super::forms::{Errors, RawForm};
@@ -33,10 +34,14 @@ pub async fn list(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
     let filter = filters::read(&asked, now.date(), &mut errors);
     let entered = filters::entered(&filter, &moments::zone(&me.actor));
     let cursor = cursor(&asked, &filter);
-    let found = filter::list(&app.db, &me.actor, &filter, entered, &cursor).await?;
+    let mut found = filter::list(&app.db, &me.actor, &filter, entered, &cursor).await?;
+    let counting = Counting::of(&asked, found.count);
+    if counting.is_wanted() {
+        found.count = counting.done(filter::count_all(&app.db, &me.actor, &filter, entered).await)?;
+    }
     let chips = filters::chips(PATH, &filter, &found.people, &[]);
     let who = Who::of(&me);
-    let count_words = count_words(&found, &filter);
+    let count_words = counting::words(found.count, found.rows.len(), filter.deleted);
     let all_here = found.newer.is_none() && found.older.is_none();
     let status = match all_here {
         true => format!("{count_words} shown"),
@@ -67,6 +72,7 @@ pub async fn list(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
             further: further.map(|cursor| address(&filter, cursor)),
             stopped: found.stopped,
             filter: FilterForm::of(PATH, &filter, &asked, &found.known, &found.people),
+            counting: counting.shown(found.count, |more| filters::address(PATH, &filter, more)),
             count_words,
             chips,
             errors,
@@ -113,23 +119,6 @@ fn address(filter: &Filter, cursor: &Cursor) -> String {
         Cursor::Newest => filters::address(PATH, filter, &[]),
         Cursor::Before(key) => filters::address(PATH, filter, &[("before", &filter::key_words(key))]),
         Cursor::After(key) => filters::address(PATH, filter, &[("after", &filter::key_words(key))]),
-    }
-}
-
-fn count_words(found: &ListPage, filter: &Filter) -> String {
-    let what = match (filter.deleted, found.count == Some(1) || (found.count.is_none() && found.rows.len() == 1)) {
-        (false, true) => "record",
-        (false, false) => "records",
-        (true, true) => "deleted record",
-        (true, false) => "deleted records",
-    };
-    match found.count {
-        Some(0) => format!("No {what}"),
-        Some(count) if count > COUNTED => format!("More than 1,000 {what}"),
-        Some(1000) => format!("1,000 {what}"),
-        Some(count) => format!("{count} {what}"),
-        None if found.rows.is_empty() => format!("No {what} on this page"),
-        None => format!("{} {what} on this page", found.rows.len()),
     }
 }
 
@@ -222,6 +211,7 @@ struct ListTemplate {
     frame: Frame,
     lead: String,
     count_words: String,
+    counting: Option<CountLink>,
     chips: Vec<Chip>,
     rows: Vec<Row>,
     paged: bool,

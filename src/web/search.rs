@@ -7,9 +7,10 @@ use axum::response::Response;
 use crate::app::App;
 use crate::domain::query::{self, Query};
 use crate::store::filter::{self, Filter, Sort};
-use crate::store::search::{self, COUNTED, Cursor, Found, Part, Place, READ, Wanted};
+use crate::store::search::{self, Cursor, Found, Part, Place, READ, Wanted};
 use crate::store::{people, views};
 
+use super::counting::{self, CountLink, Counting};
 use super::error::HtmlError;
 use super::filters::{self, Chip, FilterForm};
 use super::forms::{Errors, RawForm};
@@ -36,21 +37,28 @@ pub async fn show(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
         matches!(&cursor, Cursor::First) || matches!(&cursor, Cursor::Sorted(place) if *place == Place::default());
     let backward = matches!(&cursor, Cursor::After(..)) || matches!(&cursor, Cursor::Sorted(place) if place.backward);
     let is_default = Filter { sort: Sort::default(), ..filter.clone() } == Filter::default();
-    let found = match query.is_empty() && is_default {
+    let looked = match query.is_empty() && is_default {
         true => None,
         false => {
             let wanted = Wanted { query: &query, filter: &filter, entered };
-            Some(search::search(&app.db, &me.actor, &wanted, cursor).await?)
+            let mut found = search::search(&app.db, &me.actor, &wanted, cursor).await?;
+            let counting = Counting::of(&asked, found.count);
+            if counting.is_wanted() {
+                found.count = counting.done(search::count_all(&app.db, &me.actor, &wanted).await)?;
+            }
+            Some((found, counting))
         }
     };
-    let (people, known) = match &found {
+    let found = looked.as_ref().map(|(found, _)| found);
+    let (people, known) = match found {
         Some(found) => (found.people.clone(), found.known.clone()),
         None => (people::of_household(&app.db, &me.actor).await?, views::suggestions(&app.db, &me.actor).await?),
     };
     let (words, typed_filters) = query::split(&typed, now.date());
     let shown = Shown { typed: &typed, filter: &filter };
     let marker = Marker { query: &query, language: app.db.language() };
-    let count_words = found.as_ref().map(|found| count_words(found, filter.deleted)).unwrap_or_default();
+    let count_words =
+        found.map(|found| counting::words(found.count, found.hits.len(), filter.deleted)).unwrap_or_default();
     let title = match (typed.is_empty(), begins) {
         (true, _) => "Search".to_owned(),
         (false, true) => format!("\u{201c}{}\u{201d} – search", short(&typed)),
@@ -59,8 +67,8 @@ pub async fn show(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
     let mut chips = shown.typed_chips(&words, &typed_filters);
     chips.extend(filters::chips(PATH, &filter, &people, &[("q", &typed)]));
     let deleted = Filter { deleted: true, ..filter.clone() };
-    let stopped = found.as_ref().is_some_and(|found| found.stopped);
-    let pages = found.as_ref().map(|found| shown.pages(found)).unwrap_or_default();
+    let stopped = found.is_some_and(|found| found.stopped);
+    let pages = found.map(|found| shown.pages(found)).unwrap_or_default();
     Ok(page_with(
         errors.status(),
         &SearchTemplate {
@@ -74,16 +82,15 @@ pub async fn show(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
                 .collect::<crate::error::Result<_>>()?,
             further: if backward { pages.newer.clone() } else { pages.older.clone() },
             apart: found
-                .as_ref()
                 .and_then(|found| found.apart.as_ref())
-                .map(|apart| (grouped(READ), shown.link(apart))),
+                .map(|apart| (counting::grouped(READ), shown.link(apart))),
             order: search_order(filter.sort),
-            stopped: stopped.then(|| grouped(READ)),
+            stopped: stopped.then(|| counting::grouped(READ)),
             instead: (!filter.deleted && !query.is_empty()).then(|| filters::address(PATH, &deleted, &[("q", &typed)])),
             asked: found.is_some(),
             further_on: !begins,
             begin: filters::address(PATH, &filter, &[("q", &typed)]),
-            nowhere: found.as_ref().map(|found| nowhere(found, &query, &shown)).unwrap_or_default(),
+            nowhere: found.map(|found| nowhere(found, &query, &shown)).unwrap_or_default(),
             cut: query.cut,
             no_dates: query.no_dates.join(", "),
             hidden: filters::pairs(&filter),
@@ -93,6 +100,11 @@ pub async fn show(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
                 keep: filters::keep(&filters::address(PATH, &filter, &[("q", &typed)])),
                 ..FilterForm::of(PATH, &filter, &asked, &known, &people).of_search().with(vec![("q", typed.clone())])
             },
+            counting: looked.as_ref().and_then(|(found, counting)| {
+                counting.shown(found.count, |more| {
+                    filters::address(PATH, &filter, &[&[("q", typed.as_str())], more].concat())
+                })
+            }),
             typed,
             chips,
             pages,
@@ -122,14 +134,6 @@ fn short(typed: &str) -> String {
         return typed.to_owned();
     }
     format!("{}…", typed.chars().take(59).collect::<String>())
-}
-
-fn grouped(number: i64) -> String {
-    let digits = number.to_string();
-    match digits.len() {
-        4.. => format!("{},{}", &digits[..digits.len() - 3], &digits[digits.len() - 3..]),
-        _ => digits,
-    }
 }
 
 /// What hits are ordered by, in words.
@@ -162,25 +166,6 @@ fn cursor(asked: &RawForm, sort: Sort) -> Cursor {
         (Some((part, position)), _) => Cursor::Before(part, position),
         (None, Some((part, position))) => Cursor::After(part, position),
         (None, None) => Cursor::First,
-    }
-}
-
-fn count_words(found: &Found, deleted: bool) -> String {
-    let what = |many: bool| match (deleted, many) {
-        (false, false) => "record",
-        (false, true) => "records",
-        (true, false) => "deleted record",
-        (true, true) => "deleted records",
-    };
-    match found.count {
-        Some(0) => format!("No {}", what(true)),
-        Some(1) => format!("1 {}", what(false)),
-        Some(count) if count > COUNTED => format!("More than {} {}", grouped(COUNTED), what(true)),
-        Some(count) => format!("{} {}", grouped(count), what(true)),
-        None => match found.hits.len() {
-            1 => format!("1 {} on this page", what(false)),
-            shown => format!("{shown} {} on this page", what(true)),
-        },
     }
 }
 
@@ -255,6 +240,7 @@ struct SearchTemplate {
     cut: bool,
     no_dates: String,
     count_words: String,
+    counting: Option<CountLink>,
     chips: Vec<Chip>,
     rows: Vec<HitView>,
     pages: Pages,

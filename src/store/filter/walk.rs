@@ -7,12 +7,13 @@ use crate::domain::ids::RecordId;
 use crate::domain::text::fold;
 use crate::error::Result;
 use crate::store::conditions::Binds;
+use crate::store::count::{COUNTED, Count};
 use crate::store::db::{Db, Row, Sql};
 use crate::store::people::LAST_BY;
 use crate::store::projection::labels;
 use crate::store::views::{Suggestions, VISIBLE};
 
-use super::{COUNTED, Cursor, Entered, Filter, Key, READ, Sort, Wanted};
+use super::{Cursor, Entered, Filter, Key, READ, Sort, Wanted};
 
 impl Key {
     /// The key of a row that has what it takes.
@@ -230,8 +231,7 @@ impl<'a> Walk<'a> {
     }
 
     /// How many there are, if that is kept.
-    pub(super) fn count_known(&self, known: Option<&Suggestions>) -> Option<i64> {
-        let known = known?;
+    pub(super) fn count_known(&self, known: &Suggestions) -> Option<i64> {
         let filter = self.filter;
         match (&filter.labels()[..], filter.deleted) {
             _ if filter.has_range() || !filter.any_of().is_empty() => None,
@@ -247,17 +247,32 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// How many rows the labels that are walked have in the two scopes, as far as lists count.
-    pub(super) fn count(&self) -> Sql {
+    /// How many rows that match the labels that are walked have in the two scopes, as far as lists count: of so many that
+    /// are read in each, where something has to be looked up.
+    pub(super) fn count(&self, read: i64) -> Sql {
         let mut asked = Binds::of(self.actor, self.filter.deleted);
         let mut walks = Vec::new();
         for (nth, label) in self.driver.iter().enumerate() {
             for (scope, name) in [("$1", "shared"), ("$2", "own")] {
-                let rows = self.rows(scope, label, COUNTED + 1, &mut asked);
-                walks.push(format!("select {name}_{nth}.record_id from ({rows}) as {name}_{nth}"));
+                let walk = if self.reads() {
+                    let rows = self.rows(scope, label, read, &mut asked);
+                    let conditions = self.conditions(&mut asked);
+                    format!("select r.record_id from ({rows}) as r where 1 = 1 {conditions} limit {}", COUNTED + 1)
+                } else {
+                    self.rows(scope, label, COUNTED + 1, &mut asked)
+                };
+                walks.push(format!("select {name}_{nth}.record_id from ({walk}) as {name}_{nth}"));
             }
         }
         let together = if self.driver.len() > 1 { " union " } else { " union all " };
         asked.into_sql(format!("select count(*) as records from ({}) as w where $2 = $2", walks.join(together)))
+    }
+
+    /// How many match of as many as are read for a page, from the beginning of the list.
+    pub(super) async fn count_read(&self, db: &Db, known: &Suggestions) -> Result<Count> {
+        let whole = Self { edge: None, backward: false, driver: self.driver.clone(), ..*self };
+        let count = whole.count(READ).one(db).await?.int("records")?;
+        let all = if self.filter.deleted { known.deleted } else { known.records };
+        Ok(Count::of_read(count, count > COUNTED || all < READ || whole.stop(db).await?.is_none()))
     }
 }

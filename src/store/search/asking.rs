@@ -7,8 +7,9 @@ use crate::domain::analysis;
 use crate::domain::query::{Clause, Query};
 use crate::domain::searchable::{FIRST, Kind, mark, term};
 use crate::domain::text::fold;
+use crate::error::Result;
 use crate::store::conditions::{Binds, happened};
-use crate::store::db::Engine;
+use crate::store::db::{Db, Engine};
 use crate::store::filter::{Entered, Filter};
 
 use super::frequency::Frequencies;
@@ -44,6 +45,15 @@ impl<'a> Asking<'a> {
             self.terms(Some(part)).leaves(&mut leaves);
         }
         leaves
+    }
+
+    /// Asks how frequent its terms are, where that decides how they are found.
+    pub(super) async fn learn(&mut self, db: &Db, records: i64) -> Result<()> {
+        if self.engine == Engine::Postgres {
+            let told = Frequencies::statement(self.actor, &self.leaves()).all(db).await?;
+            self.frequencies = Frequencies::read(&told, self.leaves(), records)?;
+        }
+        Ok(())
     }
 
     /// Whether records have to be read to know which match.

@@ -4,6 +4,7 @@ use crate::domain::query::Clause;
 use crate::domain::searchable::Kind;
 use crate::error::Result;
 use crate::store::conditions::Binds;
+use crate::store::count::COUNTED;
 use crate::store::db::{Db, Engine, Row, Sql};
 use crate::store::people::LAST_BY;
 use crate::store::views::{LISTED, VISIBLE};
@@ -11,7 +12,7 @@ use crate::store::views::{LISTED, VISIBLE};
 use super::asking::Asking;
 use super::frequency::Frequencies;
 use super::terms::Terms;
-use super::{COUNTED, Part, READ};
+use super::{Part, READ};
 
 /// How PostgreSQL is to find the records of a part.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -336,6 +337,27 @@ impl Asking<'_> {
             Some(many) => Ok(many),
             None => Ok(self.counting().one(db).await?.int("records")?),
         }
+    }
+
+    /// How many match, as far as matches are counted, of so many that are read for it.
+    pub(super) async fn count_read(&self, db: &Db, read: i64) -> Result<i64> {
+        let mut asked = Binds::two(self.actor);
+        let terms = self.terms(None);
+        let begin = Edge { edge: None, backward: false };
+        let candidates = self.candidates(&terms, self.way(&terms, read), &begin, read, &mut asked);
+        let conditions = self.conditions(None, &mut asked);
+        let text = format!(
+            "select count(*) as records
+             from (
+                 select cast(1 as bigint) as one
+                 from ({candidates}) as r
+                 where 1 = 1 {conditions}
+                 limit {}
+             ) as p
+             where $2 = $2",
+            COUNTED + 1
+        );
+        Ok(asked.into_sql(text).one(db).await?.int("records")?)
     }
 
     /// The position of the last record that was read of a part, or of both, if there were more than that.
