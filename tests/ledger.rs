@@ -18,6 +18,7 @@ use lifeops::store::history::{self, Cursor as StoryCursor};
 use lifeops::store::ledger::{self, Origin};
 use lifeops::store::projection::Projector;
 use lifeops::store::streams;
+use lifeops::store::surroundings;
 use lifeops::store::views;
 use uuid::Uuid;
 
@@ -236,8 +237,8 @@ both_engines! {
         }
         let meter = app.db.meter();
         meter.record(true);
-        views::suggestions(&app.db, actor).await.unwrap();
-        for statement in meter.record(false) {
+        surroundings::of(&app.db, actor).await.unwrap();
+        for statement in meter.record(false).into_iter().filter(|statement| statement.text().contains("label_count")) {
             let plan = plan(&app.db, statement).await;
             assert!(plan.contains("label_count"), "{plan}");
         }

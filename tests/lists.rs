@@ -299,3 +299,52 @@ both_engines! {
         assert!(String::from_utf8(file).unwrap().contains("\"name\":\"winter THINGS\",\"address\":\"/search?files=yes&q=%22red%20skis%22\""));
     }
 }
+
+both_engines! {
+    /// What stands around a page is remembered; what another server writes shows on the next page nevertheless.
+    async fn what_is_remembered_of_a_household_lasts_until_something_is_written(engine: Engine) {
+        let home = Home::start(engine).await;
+        let db = &home.server.app.db;
+        let (ana, ben) = (ana_of(&home).await, crate::household::member(&home.server.app, "Ben").await);
+        let car = home.create(&home.ana, "Car", &[("category", "Car"), ("tags", "garage"), ("occurred", "2015")]).await;
+        // As another server on the same database, which remembers nothing of this one.
+        let other: lifeops::app::App =
+            lifeops::app::Parts { db: home.server.place().open().await, ..(*home.server.app).clone() }.into();
+        let filter = async || home.ben.open("/records").await.body;
+        let pages = ["/records", "/timeline", car.as_str(), "/search?q=car"];
+        for path in pages {
+            home.ben.open(path).await;
+        }
+        for path in pages {
+            db.meter().record(true);
+            home.ben.open(path).await;
+            let tape = db.meter().record(false);
+            let asked = |table: &str| tape.iter().any(|statement| statement.text().contains(table));
+            assert!(asked("member_session") && !asked("label_count") && !asked("timeline_year"), "{path}");
+            assert!(!tape.iter().any(|statement| statement.text().contains("string_agg(\n        cast(known.id")), "{path}");
+        }
+        // A record with a new category and a new tag, which make filters; one year more in the strip.
+        assert!(!filter().await.contains("#attic") && !filter().await.contains("value=\"Pet\""));
+        begin(&other, &ana, "Attic", "Old things", &["attic"]).await;
+        assert!(filter().await.contains("value=\"attic\" label=\"attic (1)\""));
+        assert_eq!(home.ben.open("/timeline").await.all(".years li"), ["2015, 1 event", "2016, nothing", "2017, nothing", "2018, nothing", "2019, nothing", "2020, 1 event"]);
+        begin(&other, &ana, "Loft", "Older things", &["attic"]).await;
+        assert!(filter().await.contains("label=\"attic (2)\""));
+        assert!(home.ben.open("/records?tag=attic").await.says("2 records"));
+        // Names, roles and who is here.
+        lifeops::commands::accounts::rename(&other, &ana, lifeops::domain::text::MemberName::parse("Anastasia").unwrap()).await.unwrap();
+        assert!(filter().await.contains(">Anastasia</option>") && home.ben.open(&car).await.says("Anastasia"));
+        lifeops::commands::accounts::disable(&other, &lifeops::domain::person::Email::parse(&crate::support::email("Mila")).unwrap()).await.unwrap();
+        assert!(!filter().await.contains(">Mila</option>"));
+        lifeops::commands::accounts::enable(&other, &lifeops::domain::person::Email::parse(&crate::support::email("Mila")).unwrap()).await.unwrap();
+        assert!(filter().await.contains(">Mila</option>"));
+        // What is kept private leaves the counts of the others at once.
+        let attic = home.ana.open("/records").await.link("Attic");
+        let ask = home.ana.open(&format!("{attic}/keep-private")).await;
+        let button = ask.form_to(&format!("{attic}/keep-private")).button_words()[0].clone();
+        home.ana.submit(&ask.form_to(&format!("{attic}/keep-private")), &button).await;
+        assert!(filter().await.contains("label=\"attic (1)\"") && home.ana.open("/records").await.body.contains("label=\"attic (2)\""));
+        assert_ne!(ana.member, ben.member);
+        audit(&home.server.app).await;
+    }
+}

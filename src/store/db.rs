@@ -14,6 +14,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 
 use crate::domain::analysis::Language;
 
+use super::surroundings::Remembered;
+
 pub mod claim;
 mod direct;
 mod error;
@@ -60,6 +62,7 @@ pub struct Db {
     language: Language,
     /// How long what is asked outside a transaction may take; for ever if none.
     patience: Option<Duration>,
+    remembered: Arc<Remembered>,
 }
 
 /// A database's connections.
@@ -346,6 +349,7 @@ impl Db {
             looks_only: false,
             language: Language::default(),
             patience: None,
+            remembered: Arc::default(),
         })
     }
 
@@ -362,6 +366,7 @@ impl Db {
             looks_only: false,
             language: Language::default(),
             patience: None,
+            remembered: Arc::default(),
         })
     }
 
@@ -397,6 +402,11 @@ impl Db {
     /// How text is made into words for the search.
     pub fn language(&self) -> Language {
         self.language
+    }
+
+    /// What is remembered of the surroundings of pages.
+    pub(super) fn remembered(&self) -> &Remembered {
+        &self.remembered
     }
 
     /// What it has been asked so far.

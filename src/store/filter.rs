@@ -17,9 +17,9 @@ use crate::error::Result;
 use super::conditions::{Binds, happened};
 use super::count::Count;
 use super::db::{Db, Row, Sql};
-use super::people::{self, People};
 use super::projection::labels;
-use super::views::{self, LISTED, Listed, Suggestions};
+use super::surroundings::{self, Surroundings};
+use super::views::{LISTED, Listed, Suggestions};
 
 mod walk;
 
@@ -140,10 +140,8 @@ pub struct ListPage {
     pub stopped: bool,
     /// How many records match; none if that is not known.
     pub count: Option<Count>,
-    /// What the filter suggests.
-    pub known: Suggestions,
-    /// Everybody in the household.
-    pub people: People,
+    /// What stands around it.
+    pub surroundings: Surroundings,
 }
 
 /// A label that records are to have.
@@ -244,26 +242,24 @@ impl Filter {
 /// If the database refuses.
 pub async fn list(db: &Db, actor: &Actor, filter: &Filter, entered: Entered, cursor: &Cursor) -> Result<ListPage> {
     let wanted = filter.labels();
-    // Which label fewest records have has to be known before, where there are several.
-    let known = match wanted.len() + usize::from(!filter.any_of().is_empty()) {
+    // Which label fewest records have has to be known before, where there are several; it need not be up to date.
+    let guess = match wanted.len() + usize::from(!filter.any_of().is_empty()) {
         0 | 1 => None,
-        _ => Some(views::suggestions(db, actor).await?),
+        _ => match surroundings::remembered(db, actor) {
+            Some(remembered) => Some(remembered),
+            None => Some(surroundings::of(db, actor).await?),
+        },
     };
-    let walk = Walk::of(actor, filter, entered, driver(&wanted, filter, known.as_ref()), cursor);
-    let mut asked = vec![walk.page(LISTED, PAGE + 1), people::statement(actor)];
+    let guess = guess.as_ref().map(|guess| &*guess.known);
+    let walk = Walk::of(actor, filter, entered, driver(&wanted, filter, guess), cursor);
+    let mut asked = vec![walk.page(LISTED, PAGE + 1)];
     let counting = *cursor == Cursor::Newest && !walk.reads() && !walk.is_counted();
     asked.extend(counting.then(|| walk.count(READ)));
-    if known.is_none() {
-        asked.push(views::suggestions_statement(actor));
-    }
-    let mut answers = db.one_by_one(asked).await?.into_iter();
+    let (answers, surroundings) = surroundings::with(db, actor, asked).await?;
+    let mut answers = answers.into_iter();
     let found = answers.next().unwrap_or_default();
-    let people = people::read(&answers.next().unwrap_or_default())?;
-    let counted = if counting { answers.next() } else { None };
-    let known = match known {
-        Some(known) => known,
-        None => views::read_suggestions(&answers.next().unwrap_or_default())?,
-    };
+    let counted = answers.next();
+    let known = &surroundings.known;
     let backward = matches!(cursor, Cursor::After(_));
     let mut found: Vec<(Key, &Row)> = found.iter().map(|row| Ok((walk.key(row)?, row))).collect::<Result<_>>()?;
     let mut stop = None;
@@ -288,11 +284,11 @@ pub async fn list(db: &Db, actor: &Actor, filter: &Filter, entered: Entered, cur
     };
     let count = match (counted, cursor) {
         (Some(counted), _) => counted.first().map(|row| row.int("records")).transpose()?.map(Count::of),
-        (None, Cursor::Newest) if walk.reads() && more => Some(walk.count_read(db, &known).await?),
+        (None, Cursor::Newest) if walk.reads() && more => Some(walk.count_read(db, known).await?),
         (None, Cursor::Newest) if walk.reads() => {
             Some(Count::of_read(i64::try_from(found.len()).unwrap_or(i64::MAX), !stopped))
         }
-        _ => walk.count_known(&known).map(Count::of),
+        _ => walk.count_known(known).map(Count::of),
     };
     Ok(ListPage {
         rows: found.iter().map(|(_, row)| Listed::read(row)).collect::<Result<_>>()?,
@@ -300,8 +296,7 @@ pub async fn list(db: &Db, actor: &Actor, filter: &Filter, entered: Entered, cur
         older: older.map(Cursor::Before),
         stopped,
         count,
-        known,
-        people,
+        surroundings,
     })
 }
 
@@ -310,7 +305,7 @@ pub async fn list(db: &Db, actor: &Actor, filter: &Filter, entered: Entered, cur
 /// # Errors
 /// If the database refuses, or it takes too long.
 pub async fn count_all(db: &Db, actor: &Actor, filter: &Filter, entered: Entered) -> Result<Count> {
-    let known = views::suggestions(db, actor).await?;
+    let known = surroundings::of(db, actor).await?.known;
     let driver = driver(&filter.labels(), filter, Some(&known));
     let counted = Walk::of(actor, filter, entered, driver, &Cursor::Newest).count(i64::MAX).one(db).await?;
     Ok(Count::of(counted.int("records")?))

@@ -18,6 +18,7 @@ use super::attachments;
 use super::changes;
 use super::db::{Db, Row, Sql, Value, sql};
 use super::people::{self, ACTOR, ACTOR_ZONE};
+use super::surroundings;
 use super::views::{self, RecordView};
 
 /// How many events a page of the story has.
@@ -143,8 +144,16 @@ pub async fn history(
     let values: [Value; 3] = [edge.from.into(), edge.precision.into(), edge.position.into()];
     let story = statement(actor, record, &entries, order, &values);
     let shown = attachments::shown_statement(actor, record, None, files);
-    let [view, mut rows, shown] = db.together([views::record_statement(actor, record), story, shown]).await?;
-    let view = views::read_record(view.first())?;
+    let (view, mut rows, shown) = if surroundings::may_be_known() {
+        let asked = vec![views::alone_statement(actor, record), story, shown];
+        let (answers, surroundings) = surroundings::with(db, actor, asked).await?;
+        let mut answers = answers.into_iter();
+        let mut next = || answers.next().unwrap_or_default();
+        (views::read_alone(next().first(), surroundings.people)?, next(), next())
+    } else {
+        let [view, rows, shown] = db.together([views::record_statement(actor, record), story, shown]).await?;
+        (views::read_record(view.first())?, rows, shown)
+    };
     let (files, more_files) = attachments::read_shown(&shown, files)?;
     let more = rows.len() > page;
     rows.truncate(page);

@@ -33,6 +33,7 @@ pub mod second_factors; // sealed secrets and recovery codes
 pub mod sessions; // signed-in browsers
 pub mod streams; // a stream's facts
 pub mod submissions; // accepted forms, by idempotency key
+pub mod surroundings; // what every page shows of a household
 pub mod timeline; // what happened in the household
 pub mod views; // what pages read
 pub mod wordings; // how notes read, now and before

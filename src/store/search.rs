@@ -16,8 +16,8 @@ use super::count::{COUNTED, Count};
 use super::db::{Db, Row, bad};
 use super::filter::{Entered, Filter, Key};
 use super::history;
-use super::people::{self, People};
-use super::views::{self, Listed, Suggestions};
+use super::surroundings::{self, Surroundings};
+use super::views::{Listed, Suggestions};
 
 mod asking;
 mod finding;
@@ -142,10 +142,8 @@ pub struct Found {
     pub count: Option<Count>,
     /// Where nothing was found for several words: which of them stand nowhere in what the member may see.
     pub nowhere: Vec<usize>,
-    /// What the filter suggests.
-    pub known: Suggestions,
-    /// Everybody in the household.
-    pub people: People,
+    /// What stands around it.
+    pub surroundings: Surroundings,
 }
 
 /// What the search of a member looks for.
@@ -182,10 +180,9 @@ pub async fn search(db: &Db, actor: &Actor, wanted: &Wanted<'_>, cursor: Cursor)
         }
     };
     let first = asking.first(&parts, &from, PAGE + 1);
-    let [first, known, people] =
-        db.together([first, views::suggestions_statement(actor), people::statement(actor)]).await?;
-    let (known, people) = (views::read_suggestions(&known)?, people::read(&people)?);
-    let records = if wanted.filter.deleted { known.deleted } else { known.records };
+    let (answers, surroundings) = surroundings::with(db, actor, vec![first]).await?;
+    let first = answers.into_iter().next().unwrap_or_default();
+    let records = records(wanted, &surroundings.known);
     let Rows { rows, counted } = asking.find(db, &parts, &from, PAGE + 1, first, records).await?;
     let mut found: Vec<(Part, &Row)> = Vec::new();
     let mut stopped = None;
@@ -241,9 +238,13 @@ pub async fn search(db: &Db, actor: &Actor, wanted: &Wanted<'_>, cursor: Cursor)
         apart: None,
         count,
         nowhere,
-        known,
-        people,
+        surroundings,
     })
+}
+
+/// Among how many records it looks.
+fn records(wanted: &Wanted<'_>, known: &Suggestions) -> i64 {
+    if wanted.filter.deleted { known.deleted } else { known.records }
 }
 
 fn many(hits: &[Hit]) -> i64 {
@@ -256,8 +257,8 @@ fn many(hits: &[Hit]) -> i64 {
 /// If the database refuses, or it takes too long.
 pub async fn count_all(db: &Db, actor: &Actor, wanted: &Wanted<'_>) -> Result<Count> {
     let mut asking = Asking::of(db.engine(), actor, wanted);
-    let known = views::suggestions(db, actor).await?;
-    asking.learn(db, if wanted.filter.deleted { known.deleted } else { known.records }).await?;
+    let surroundings = surroundings::of(db, actor).await?;
+    asking.learn(db, records(wanted, &surroundings.known)).await?;
     let counted = if asking.reads() { asking.count_read(db, i64::MAX).await? } else { asking.count(db).await? };
     Ok(Count::of(counted))
 }
@@ -266,10 +267,9 @@ pub async fn count_all(db: &Db, actor: &Actor, wanted: &Wanted<'_>) -> Result<Co
 async fn sorted(db: &Db, actor: &Actor, wanted: &Wanted<'_>, place: &Place) -> Result<Found> {
     let mut asking = Asking::of(db.engine(), actor, wanted);
     let first = asking.first_sorted(place, PAGE + 1);
-    let [first, known, people] =
-        db.together([first, views::suggestions_statement(actor), people::statement(actor)]).await?;
-    let (known, people) = (views::read_suggestions(&known)?, people::read(&people)?);
-    let records = if wanted.filter.deleted { known.deleted } else { known.records };
+    let (answers, surroundings) = surroundings::with(db, actor, vec![first]).await?;
+    let first = answers.into_iter().next().unwrap_or_default();
+    let records = records(wanted, &surroundings.known);
     let mut rows = asking.find_sorted(db, place, PAGE + 1, first, records).await?;
     let more = rows.len() > PAGE;
     rows.truncate(PAGE);
@@ -307,7 +307,6 @@ async fn sorted(db: &Db, actor: &Actor, wanted: &Wanted<'_>, place: &Place) -> R
         apart: apart.map(|window| Cursor::Sorted(Place { window: Some(window), ..Place::default() })),
         count,
         nowhere: Vec::new(),
-        known,
-        people,
+        surroundings,
     })
 }

@@ -241,7 +241,8 @@ impl Sessions {
             "select s.last_seen, t.data,
                     account.id as account_id, account.email, account.zone, account.session_epoch,
                     member.household_id, member.id as member_id, member.name, member.role, member.disabled,
-                    member.removed_at, member.joined_at, household.name as household_name, {VIEWS}
+                    member.removed_at, member.joined_at, household.name as household_name,
+                    household.position as {told}, {VIEWS}
                from member_session as s
                join tower_sessions as t on t.id = s.id
                join account on account.id = s.account_id
@@ -250,7 +251,8 @@ impl Sessions {
                left join household on household.id = member.household_id
               where s.id = $1 and s.last_seen > $2 and s.created_at > $3
               order by member.joined_at, member.household_id
-              limit 1"
+              limit 1",
+            told = claim::TOLD,
         ))
         .bind(key)
         .bind(now.plus_seconds(-seconds(self.idle)))
@@ -341,7 +343,7 @@ impl SessionStore for Sessions {
                     return Ok(None);
                 };
                 let (record, membership) = read(&row)?;
-                if let Some(print) = row.print() {
+                if let Some(print) = row.print(claim::TOLD) {
                     self.remember(key, Known { print, record: record.clone(), membership: membership.clone() });
                 }
                 (record, membership)

@@ -15,8 +15,8 @@ use crate::error::{Error, Result};
 use super::conditions::{Binds, in_range};
 use super::db::{Db, Row, Sql, Value, sql};
 use super::filter::{Entered, Filter, READ, Time};
-use super::people::{self, ACTOR, ACTOR_ZONE, People};
-use super::views::{self, Suggestions};
+use super::people::{self, ACTOR, ACTOR_ZONE};
+use super::surroundings::{self, Surroundings};
 use super::{changes, history};
 
 /// How many happenings a page of the timeline has.
@@ -174,13 +174,8 @@ pub struct TimelinePage {
     pub next: Option<Happening>,
     /// Whether the page ends, towards where it was walking, because enough was read.
     pub stopped: bool,
-    /// What the filter suggests.
-    pub known: Suggestions,
-    /// Everybody in the household.
-    pub people: People,
-    /// How much happened in each year, the oldest first; nothing in the order in which things were entered, and of deleted
-    /// records.
-    pub years: Vec<Year>,
+    /// What stands around it.
+    pub surroundings: Surroundings,
 }
 
 /// A page of what happened in the records that the member may see.
@@ -190,20 +185,9 @@ pub struct TimelinePage {
 pub async fn timeline(db: &Db, actor: &Actor, cursor: &Cursor, narrow: &Narrow) -> Result<TimelinePage> {
     let order = cursor.order();
     let forward = !matches!(cursor, Cursor::After(_));
-    let mut asked = vec![
-        page_statement(actor, cursor, narrow, PAGE + 1),
-        people::statement(actor),
-        views::suggestions_statement(actor),
-    ];
-    // What is counted is what is there.
-    if order == Order::Happened && !narrow.filter.deleted {
-        asked.push(years_statement(actor));
-    }
-    let mut answers = db.one_by_one(asked).await?.into_iter();
-    let mut happenings = told(&answers.next().unwrap_or_default())?;
-    let people = people::read(&answers.next().unwrap_or_default())?;
-    let known = views::read_suggestions(&answers.next().unwrap_or_default())?;
-    let years = read_years(&answers.next().unwrap_or_default())?;
+    let asked = vec![page_statement(actor, cursor, narrow, PAGE + 1)];
+    let (answers, surroundings) = surroundings::with(db, actor, asked).await?;
+    let mut happenings = answers.first().map(|rows| told(rows)).transpose()?.unwrap_or_default();
     let mut stop = None;
     if narrow.reads() && happenings.len() <= PAGE {
         stop = stop_of(db, actor, cursor, narrow.filter.deleted).await?;
@@ -229,16 +213,7 @@ pub async fn timeline(db: &Db, actor: &Actor, cursor: &Cursor, narrow: &Narrow) 
         (Some(stop), false) => (Some(Cursor::After(stop)), last),
         (None, _) => (first, last),
     };
-    Ok(TimelinePage {
-        happenings,
-        newer: first,
-        older: last,
-        next: beyond.filter(|_| forward),
-        stopped,
-        known,
-        people,
-        years,
-    })
+    Ok(TimelinePage { happenings, newer: first, older: last, next: beyond.filter(|_| forward), stopped, surroundings })
 }
 
 /// Whether a place is not beyond another one, the way a page goes.
@@ -345,15 +320,8 @@ impl Year {
     }
 }
 
-/// How much happened in each year, in the records that the member may see; the oldest first.
-///
-/// # Errors
-/// If the database refuses.
-pub async fn years(db: &Db, actor: &Actor) -> Result<Vec<Year>> {
-    read_years(&years_statement(actor).all(db).await?)
-}
-
-fn years_statement(actor: &Actor) -> Sql {
+/// How much happened in each year, in the records that the member may see.
+pub(super) fn years_statement(actor: &Actor) -> Sql {
     let sums: Vec<String> = (0..13).map(|month| format!("cast(sum(m{month}) as bigint) as m{month}")).collect();
     sql(format!(
         "select year, {sums}
@@ -368,7 +336,7 @@ fn years_statement(actor: &Actor) -> Sql {
     .bind(actor.member)
 }
 
-fn read_years(rows: &[Row]) -> Result<Vec<Year>> {
+pub(super) fn read_years(rows: &[Row]) -> Result<Vec<Year>> {
     let mut years = Vec::with_capacity(rows.len());
     for row in rows.iter().rev() {
         let mut months = [0; 13];

@@ -1,6 +1,8 @@
 //! What pages read of records: one record, the list, suggestions. Every function begins with who asks; what is not
 //! theirs is not found.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 
 use crate::domain::access::{Actor, Visibility};
@@ -13,7 +15,7 @@ use crate::domain::text::{Tag, fold};
 use crate::domain::when::Occurred;
 use crate::error::{Error, Result};
 
-use super::db::{Db, On, Row, Sql, bad, sql};
+use super::db::{On, Row, Sql, bad, sql};
 use super::filter;
 use super::people::{self, PEOPLE, People};
 use super::projection::{View, labels};
@@ -49,7 +51,7 @@ pub struct RecordView {
     /// What the household is called. Only where the record was asked for by itself.
     pub household_name: String,
     /// Everybody in the household. Only where the record was asked for by itself.
-    pub people: People,
+    pub people: Arc<People>,
 }
 
 impl RecordView {
@@ -73,7 +75,7 @@ impl RecordView {
             deleted_by_name: String::new(),
             last_by: None,
             household_name: String::new(),
-            people: People::default(),
+            people: Arc::default(),
         })
     }
 
@@ -103,10 +105,19 @@ pub async fn record<'a>(on: impl Into<On<'a>>, actor: &Actor, id: RecordId) -> R
 /// What [`record`] asks.
 pub(super) fn record_statement(actor: &Actor, id: RecordId) -> Sql {
     // The names in its sentences come from the same query: the state's own JSON names the members.
+    statement(actor, id, &format!(", {PEOPLE}"))
+}
+
+/// The same where it is known who belongs to the household.
+pub(super) fn alone_statement(actor: &Actor, id: RecordId) -> Sql {
+    statement(actor, id, "")
+}
+
+fn statement(actor: &Actor, id: RecordId, more: &str) -> Sql {
     sql(format!(
         "select v.id, v.state, v.position, v.summary, v.created_at, v.changed_at, v.has_files, v.happened,
                 o.name as owner_name,
-                h.name as household_name, {PEOPLE}
+                h.name as household_name{more}
          from record_view as v
          join household as h on h.id = v.household_id
          left join member as o on o.household_id = v.household_id and o.id = v.owner_id
@@ -120,9 +131,18 @@ pub(super) fn record_statement(actor: &Actor, id: RecordId) -> Sql {
 /// What [`record`] makes of the answer.
 pub(super) fn read_record(row: Option<&Row>) -> Result<RecordView> {
     let row = row.ok_or(Error::NotFound)?;
+    read_among(row, Arc::new(People::read(row)?))
+}
+
+/// The same of a record alone.
+pub(super) fn read_alone(row: Option<&Row>, people: Arc<People>) -> Result<RecordView> {
+    read_among(row.ok_or(Error::NotFound)?, people)
+}
+
+fn read_among(row: &Row, people: Arc<People>) -> Result<RecordView> {
     let mut view = RecordView::read(row)?;
     view.household_name = row.text("household_name")?;
-    view.people = People::read(row)?;
+    view.people = people;
     // Nothing follows a deletion but the restoring: its event is the record's latest.
     let deleted_by = view.state.deleted.as_ref().and_then(|deleted| deleted.by);
     let called = deleted_by.and_then(|by| view.people.called(by, view.position));
@@ -263,13 +283,6 @@ impl Suggestions {
 }
 
 /// Categories and tags in use in records that the member may see.
-///
-/// # Errors
-/// If the database refuses.
-pub async fn suggestions(db: &Db, actor: &Actor) -> Result<Suggestions> {
-    read_suggestions(&suggestions_statement(actor).all(db).await?)
-}
-
 pub(super) fn suggestions_statement(actor: &Actor) -> Sql {
     // In this order what counts all records is first.
     sql(format!(

@@ -13,7 +13,7 @@ use crate::domain::ids::SubmissionKey;
 use crate::domain::membership::LEAVING;
 use crate::error::Error;
 use crate::store::views::{self, RecordView};
-use crate::store::{accounts, fields, people};
+use crate::store::{accounts, fields, surroundings};
 
 use super::conflict;
 use super::error::HtmlError;
@@ -175,10 +175,10 @@ fn edit_record(form: Understood, version: i64) -> EditRecord {
 }
 
 async fn show_new(app: &App, me: &Member, mut form: FormView, errors: Errors) -> Result<Response, HtmlError> {
-    let known = views::suggestions(&app.db, &me.actor).await?;
+    let known = surroundings::of(&app.db, &me.actor).await?.known;
     let tags: Vec<String> = known.tags.iter().map(|label| label.label.clone()).collect();
     form.suggest_tags(&tags);
-    let people = people::of_household(&app.db, &me.actor).await?;
+    let people = surroundings::of(&app.db, &me.actor).await?.people;
     Ok(page_with(
         errors.status(),
         &NewTemplate {
@@ -204,7 +204,7 @@ async fn show_edit(
     mut form: FormView,
     errors: Errors,
 ) -> Result<Response, HtmlError> {
-    let known = views::suggestions(&app.db, &me.actor).await?;
+    let known = surroundings::of(&app.db, &me.actor).await?.known;
     let tags: Vec<String> = known.tags.iter().map(|label| label.label.clone()).collect();
     form.suggest_tags(&tags);
     let title = format!("Edit {}", view.state.title());

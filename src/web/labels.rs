@@ -8,7 +8,8 @@ use crate::app::App;
 use crate::commands::labels::{self as commands, NewName};
 use crate::domain::Refusal;
 use crate::domain::text::{Category, Tag, fold};
-use crate::store::views::{self, Label, Suggestions};
+use crate::store::surroundings;
+use crate::store::views::{Label, Suggestions};
 
 use super::editing::may_write;
 use super::error::HtmlError;
@@ -126,7 +127,7 @@ pub async fn category_progress(state: State<App>, me: Me, asked: Asked) -> Resul
 }
 
 async fn all(State(app): State<App>, Me(me): Me, Asked(asked): Asked, noun: Noun) -> Result<Response, HtmlError> {
-    let known = views::suggestions(&app.db, &me.actor).await?;
+    let known = surroundings::of(&app.db, &me.actor).await?.known;
     let who = Who::of(&me);
     let (from, to) = (asked.text("renamed"), asked.text("to"));
     let done = noun.of(&known).iter().find(|label| label.key == fold(&to));
@@ -149,7 +150,7 @@ async fn all(State(app): State<App>, Me(me): Me, Asked(asked): Asked, noun: Noun
 
 async fn ask(State(app): State<App>, Me(me): Me, Asked(asked): Asked, noun: Noun) -> Result<Response, HtmlError> {
     may_write(&me)?;
-    let known = views::suggestions(&app.db, &me.actor).await?;
+    let known = surroundings::of(&app.db, &me.actor).await?.known;
     let Some(label) = find(&known, noun, &asked.text("label")) else { return Ok(see_other(noun.path())) };
     let mut errors = Errors::none();
     if !asked.has("to") {
@@ -247,7 +248,7 @@ fn confirm(me: &Member, known: &Suggestions, noun: Noun, label: &Label, to: &str
 
 async fn rename(State(app): State<App>, Me(me): Me, asked: RawForm, noun: Noun) -> Result<Response, HtmlError> {
     may_write(&me)?;
-    let known = views::suggestions(&app.db, &me.actor).await?;
+    let known = surroundings::of(&app.db, &me.actor).await?.known;
     let (from, typed) = (asked.text("label"), asked.text("to"));
     let mut errors = Errors::none();
     let to = errors.take("to", asked.get("to").parse(|to| noun.parse(to)));
@@ -274,7 +275,7 @@ async fn rename(State(app): State<App>, Me(me): Me, asked: RawForm, noun: Noun) 
 
 async fn progress(State(app): State<App>, Me(me): Me, Asked(asked): Asked, noun: Noun) -> Result<Response, HtmlError> {
     may_write(&me)?;
-    let known = views::suggestions(&app.db, &me.actor).await?;
+    let known = surroundings::of(&app.db, &me.actor).await?.known;
     let (from, to) = (asked.text("label"), asked.text("to"));
     let left = find(&known, noun, &from).map_or(0, |label| label.records);
     if left == 0 || noun.parse(&to).is_err() || fold(&from) == fold(&to) {

@@ -12,6 +12,7 @@ use crate::domain::ids::RecordId;
 use crate::domain::text::fold;
 use crate::domain::when::Occurred;
 use crate::store::filter::{self, Cursor, Filter, Sort};
+use crate::store::surroundings::Surroundings;
 use crate::store::views::{Listed, RecordView, Suggestions};
 
 use super::counting::{self, CountLink, Counting};
@@ -39,7 +40,8 @@ pub async fn list(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
     if counting.is_wanted() {
         found.count = counting.done(filter::count_all(&app.db, &me.actor, &filter, entered).await)?;
     }
-    let chips = filters::chips(PATH, &filter, &found.people, &[]);
+    let Surroundings { people, known, .. } = &found.surroundings;
+    let chips = filters::chips(PATH, &filter, people, &[]);
     let who = Who::of(&me);
     let count_words = counting::words(found.count, found.rows.len(), filter.deleted);
     let all_here = found.newer.is_none() && found.older.is_none();
@@ -71,7 +73,7 @@ pub async fn list(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
             order: filters::sort_words(filter.sort),
             further: further.map(|cursor| address(&filter, cursor)),
             stopped: found.stopped,
-            filter: FilterForm::of(PATH, &filter, &asked, &found.known, &found.people),
+            filter: FilterForm::of(PATH, &filter, &asked, known, people),
             counting: counting.shown(found.count, |more| filters::address(PATH, &filter, more)),
             count_words,
             chips,

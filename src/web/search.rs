@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::domain::query::{self, Query};
 use crate::store::filter::{self, Filter, Sort};
 use crate::store::search::{self, Cursor, Found, Part, Place, READ, Wanted};
-use crate::store::{people, views};
+use crate::store::surroundings::{self, Surroundings};
 
 use super::counting::{self, CountLink, Counting};
 use super::error::HtmlError;
@@ -50,9 +50,9 @@ pub async fn show(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
         }
     };
     let found = looked.as_ref().map(|(found, _)| found);
-    let (people, known) = match found {
-        Some(found) => (found.people.clone(), found.known.clone()),
-        None => (people::of_household(&app.db, &me.actor).await?, views::suggestions(&app.db, &me.actor).await?),
+    let Surroundings { people, known, .. } = match found {
+        Some(found) => found.surroundings.clone(),
+        None => surroundings::of(&app.db, &me.actor).await?,
     };
     let (words, typed_filters) = query::split(&typed, now.date());
     let shown = Shown { typed: &typed, filter: &filter };

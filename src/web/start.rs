@@ -13,6 +13,7 @@ use crate::domain::ids::{RecordId, SubmissionKey};
 use crate::domain::when::{Occurred, month_name};
 use crate::error::Error;
 use crate::store::news;
+use crate::store::surroundings;
 use crate::store::timeline::{self, Happening, Order};
 use crate::store::views::RecordView;
 
@@ -124,7 +125,7 @@ async fn start_page(
 /// One happening of this month from each of the latest other years.
 async fn other_years(app: &App, me: &Member, now: DateTime) -> Result<Vec<(i16, Told)>, HtmlError> {
     let month = usize::try_from(now.month()).unwrap_or(1);
-    let known = timeline::years(&app.db, &me.actor).await?;
+    let known = surroundings::of(&app.db, &me.actor).await?.years;
     let years: Vec<i64> = known
         .iter()
         .rev()

@@ -14,6 +14,7 @@ use crate::domain::when::{Occurred, Precision, month_name};
 use crate::error::Result;
 use crate::store::filter::{Filter, Sort};
 use crate::store::history;
+use crate::store::surroundings::Surroundings;
 use crate::store::timeline::{self, Cursor, Happening, Narrow, Order, Place, TimelinePage, Year};
 
 use super::error::HtmlError;
@@ -44,13 +45,15 @@ pub async fn show(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
     let at = wanted(&asked, today, &mut errors);
     let cursor = at.map_or_else(|| cursor(&asked, order), |at| Cursor::Before(end_of(at, order, &zone)));
     let mut found = timeline::timeline(&app.db, &me.actor, &cursor, &narrow).await?;
-    let (people, known) = (std::mem::take(&mut found.people), std::mem::take(&mut found.known));
+    let Surroundings { people, known, years, .. } = found.surroundings.clone();
     if let (Some(at), Some(_)) = (at, &found.newer) {
         let end = end_of(at, order, &zone);
         let after = timeline::anything_after(&app.db, &me.actor, &end, narrow.filter.deleted).await?;
         found.newer = after.then_some(Cursor::After(end));
     }
-    let years = std::mem::take(&mut found.years);
+    // What is counted is what is there, by when it happened.
+    let counted = order == Order::Happened && !narrow.filter.deleted;
+    let years = if counted { years.as_slice() } else { &[] };
     let months = months(&found, order, &zone);
     let current = found.happenings.first().map(|first| i64::from(first.occurred.year()));
     let who = Who::of(&me);
@@ -77,7 +80,7 @@ pub async fn show(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
             frame: Frame::member(with_filters(title(&cursor, at), &chips), Tab::Timeline, who)
                 .wrong(!errors.is_empty())
                 .status(status(&found, at, order, &zone)),
-            strip: strip(&years, current, &|at| to(at, by), is_narrow),
+            strip: strip(years, current, &|at| to(at, by), is_narrow),
             year: at
                 .and_then(|at| years.iter().find(|year| year.year == i64::from(at.year())))
                 .map(|year| YearView::of(year, &|at| to(at, by), is_narrow)),

@@ -8,6 +8,9 @@ use std::future::Future;
 use super::row::Print;
 use super::{Db, DbError, Row, Sql};
 
+/// The column of an answer that may have changed meanwhile. It is told, not compared.
+pub const TOLD: &str = "told";
+
 /// A question with the answer that it had.
 struct Claim {
     question: Sql,
@@ -19,6 +22,8 @@ struct State {
     /// What was not asked again yet.
     open: Option<Claim>,
     is_refuted: bool,
+    /// What the latest answer told.
+    told: Option<i64>,
 }
 
 tokio::task_local! {
@@ -41,6 +46,16 @@ pub async fn trusting<T>(db: &Db, work: impl Future<Output = T>) -> Option<T> {
 /// asked for at once.
 pub fn claim(question: Sql, answer: Print) -> bool {
     STATE.try_with(|state| state.borrow_mut().open = Some(Claim { question, answer })).is_ok()
+}
+
+/// Whether something is taken for granted that is asked for with the next statements.
+pub fn is_open() -> bool {
+    STATE.try_with(|state| state.borrow().open.is_some()).unwrap_or(false)
+}
+
+/// What the latest answer to a claim [`TOLD`].
+pub fn told() -> Option<i64> {
+    STATE.try_with(|state| state.borrow().told).ok().flatten()
 }
 
 /// Asks what was taken for granted, if it was not asked yet.
@@ -68,8 +83,10 @@ impl Asked {
     pub(super) fn settle(mut self, answer: &[Row]) -> Result<(), DbError> {
         let Some(claim) = &self.0 else { return Ok(()) };
         match answer {
-            [row] if row.print().is_some_and(|print| print == claim.answer) => {
+            [row] if row.print(TOLD).is_some_and(|print| print == claim.answer) => {
                 self.0 = None;
+                let told = row.opt_int(TOLD)?;
+                let _ = STATE.try_with(|state| state.borrow_mut().told = told);
                 Ok(())
             }
             _ => Err(DbError::Refuted),

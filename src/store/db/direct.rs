@@ -46,10 +46,10 @@ pub struct Cells {
 }
 
 impl Cells {
-    /// All that it holds.
-    pub(super) fn print(&self) -> Vec<u8> {
+    /// All that it holds but for a column.
+    pub(super) fn print(&self, but: &str) -> Vec<u8> {
         let mut print = Vec::new();
-        for value in &self.values {
+        for (_, value) in self.names.iter().zip(&self.values).filter(|(name, _)| ***name != *but) {
             let (kind, bytes) = match value {
                 Cell::Null => (0, Vec::new()),
                 Cell::Integer(n) => (1, n.to_le_bytes().into()),

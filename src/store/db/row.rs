@@ -24,19 +24,19 @@ pub enum Row {
     Postgres(tokio_postgres::Row),
 }
 
-/// All that a row holds, so that two of the same statement can be compared.
+/// All that a row holds but for one column, so that two of the same statement can be compared.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Print(Vec<u8>);
 
 impl Row {
-    /// All that the row holds; none where that cannot be told.
-    pub fn print(&self) -> Option<Print> {
+    /// All that the row holds but for a column; none where that cannot be told.
+    pub fn print(&self, but: &str) -> Option<Print> {
         match self {
             Self::Sqlite(_) => None,
-            Self::Direct(cells) => Some(Print(cells.print())),
+            Self::Direct(cells) => Some(Print(cells.print(but))),
             Self::Postgres(row) => {
                 let mut print = Vec::new();
-                for at in 0..row.len() {
+                for (at, _) in row.columns().iter().enumerate().filter(|(_, column)| column.name() != but) {
                     let bytes = row.try_get::<_, Option<Raw<'_>>>(at).ok()?;
                     print.push(u8::from(bytes.is_some()));
                     let bytes = bytes.map_or(&[][..], |Raw(bytes)| bytes);
