@@ -29,6 +29,28 @@ use crate::{Outcome, Plan, say, visitor};
 /// How many records of the big household are written to.
 const RECORDS: usize = 200;
 
+/// Where writers write.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Where {
+    /// Each in a small household of its own.
+    Small,
+    /// All in the big one, on records of some ten events.
+    Big,
+    /// On the record with the longest story.
+    Long,
+}
+
+impl Where {
+    /// The household of a writer: the big one is the first, the small ones follow, and then the big one once more.
+    fn house(self, writer: usize) -> usize {
+        match self {
+            Self::Small => writer + 1,
+            Self::Big => 0,
+            Self::Long => NEIGHBOURS + 1,
+        }
+    }
+}
+
 /// A household that is written to.
 struct House {
     actor: Actor,
@@ -55,6 +77,9 @@ pub async fn measure(
         let records = visitor::records(&app, &actor, events, RECORDS).await?;
         houses.push(House { actor, records, cookie: visitor::sign_in(program.address, &name).await? });
     }
+    let (longest, events) = visitor::longest(&app, &houses[0].actor).await?;
+    let big = &houses[0];
+    houses.push(House { actor: big.actor.clone(), records: vec![longest], cookie: big.cookie.clone() });
     app.db.close().await;
     let bare = Bare::new(yardstick, &houses).await?;
     let houses = Arc::new(houses);
@@ -74,38 +99,40 @@ pub async fn measure(
         "**ratio** (range)",
     ]);
     let probe = (process::load_average(), process::disk(&place.directory)?);
-    for one in [false, true] {
-        for &writers in &plan.writers {
+    for at in [Where::Small, Where::Big, Where::Long] {
+        let alone = [1];
+        let all = if at == Where::Long { &alone[..] } else { &plan.writers[..] };
+        for &writers in all {
             if writers > NEIGHBOURS {
                 return Err(format!("there are {NEIGHBOURS} households to write to, not {writers}").into());
             }
-            let script = script(&houses, one);
+            let script = script(&houses, at);
             let mut rounds = Vec::new();
             let warm = plan.time / 6;
             load::run(program.address, writers, warm, Arc::clone(&script)).await?;
-            bare.run(writers, one, warm).await?;
+            bare.run(writers, at, warm).await?;
             for round in 0..plan.rounds {
                 let mut theirs = None;
                 if round % 2 == 1 {
-                    theirs = Some(bare.run(writers, one, plan.time).await?);
+                    theirs = Some(bare.run(writers, at, plan.time).await?);
                 }
                 let before = program.cpu();
                 let ours = load::run(program.address, writers, plan.time, Arc::clone(&script)).await?;
                 let cpu = (program.cpu() - before) as f64 / ours.answers.max(1) as f64;
                 let theirs = match theirs {
                     Some(theirs) => theirs,
-                    None => bare.run(writers, one, plan.time).await?,
+                    None => bare.run(writers, at, plan.time).await?,
                 };
                 rounds.push((ours, theirs, cpu));
             }
-            let words = match (writers, one) {
-                (1, true) => "1 in the big household".to_owned(),
-                (1, false) => "1 in a small household".to_owned(),
-                (n, true) => format!("{n} in the big household"),
-                (n, false) => format!("{n} in as many households"),
+            let words = match (writers, at) {
+                (1, Where::Small) => "1 in a small household".to_owned(),
+                (n, Where::Small) => format!("{n} in as many households"),
+                (n, Where::Big) => format!("{n} in the big household"),
+                (n, Where::Long) => format!("{n} on a record of {} events", number(events as f64)),
             };
             row(report, &words, &rounds);
-            if one {
+            if at == Where::Big {
                 let p50: Vec<f64> = rounds.iter().map(|(a, _, _)| a.within(0.5)).collect();
                 growth.note(place.engine.name(), &format!("append, {writers} at once"), size, median(&p50));
             }
@@ -139,18 +166,13 @@ fn row(report: &mut Report, words: &str, rounds: &[(Took, Took, f64)]) {
     ]);
 }
 
-/// The household of a writer: everybody in the big one, or each in one of the others.
-fn house(writer: usize, one: bool) -> usize {
-    if one { 0 } else { writer + 1 }
-}
-
 /// Each form is a new note on a record picked at random, under a key of its own.
-fn script(houses: &Arc<Vec<House>>, one: bool) -> Script {
+fn script(houses: &Arc<Vec<House>>, place: Where) -> Script {
     let (words, mut dice) = (Words::new(), Dice::new(7));
     let texts: Vec<String> = (0..500).map(|_| words.note(&mut dice)).collect();
     let houses = Arc::clone(houses);
     Arc::new(move |writer, n| {
-        let house = &houses[house(writer, one)];
+        let house = &houses[place.house(writer)];
         let mut dice = Dice::new((writer * 1_000_003 + n) as u64);
         let key = SubmissionKey::new().to_string();
         let form = visitor::encode(&[
@@ -216,7 +238,7 @@ impl Bare {
         Ok(Self { pool, houses: Arc::new(replays) })
     }
 
-    async fn run(&self, writers: usize, one: bool, time: std::time::Duration) -> Outcome<Took> {
+    async fn run(&self, writers: usize, place: Where, time: std::time::Duration) -> Outcome<Took> {
         let started = Instant::now();
         let mut tasks = Vec::new();
         for writer in 0..writers {
@@ -226,7 +248,7 @@ impl Bare {
                 let mut dice = Dice::new(writer as u64);
                 while started.elapsed() < time {
                     let begun = Instant::now();
-                    let done = bare.append(&bare.houses[house(writer, one)], &mut dice).await;
+                    let done = bare.append(&bare.houses[place.house(writer)], &mut dice).await;
                     done.map_err(|e| e.to_string())?;
                     times.push(begun.elapsed().as_secs_f64() * 1000.0);
                 }

@@ -40,7 +40,7 @@ pub const PASSWORD: &str = "a long sentence that nobody guesses";
 pub const NEIGHBOURS: usize = 32;
 
 /// How many records a neighbour has, and how many notes there are on each.
-const NEIGHBOUR: (usize, usize) = (10, 3);
+const NEIGHBOUR: (usize, usize) = (200, 3);
 
 /// Events of one transaction while seeding.
 const CHUNK: usize = 2_000;
@@ -380,7 +380,8 @@ impl<'a> Maker<'a> {
     }
 
     async fn neighbours(&mut self) -> Outcome<()> {
-        (self.now, self.step) = (self.app.clock.now().micros(), 86_400_000_000);
+        let events = (NEIGHBOURS * NEIGHBOUR.0 * (1 + NEIGHBOUR.1)) as i64;
+        (self.now, self.step) = (self.app.clock.now().micros(), SPAN * 1_000_000 / events);
         for n in 0..NEIGHBOURS {
             let mut writing = self.writing(&format!("n{n}")).await?;
             let mut tx = self.app.db.begin().await?;

@@ -10,6 +10,7 @@ use crate::domain::text::FileName;
 use crate::domain::when::Occurred;
 use crate::error::{Error, Result};
 
+use super::conditions::places;
 use super::db::{Db, On, Row, Sql, bad, sql};
 use super::views::VISIBLE;
 
@@ -75,31 +76,22 @@ pub async fn of_record(
     read_shown(&shown_statement(actor, record, before, page).all(db).await?, page)
 }
 
-/// Files of a record by their identities, whatever has become of them.
-///
-/// # Errors
-/// If the database refuses. Of a record that is not the member's to see there are none.
-pub async fn named(db: &Db, actor: &Actor, record: RecordId, ids: &[AttachmentId]) -> Result<Vec<Attachment>> {
-    let mut files = Vec::new();
-    for chunk in ids.chunks(256) {
-        // A power of two, the last one said again: few different texts, so that each stays prepared.
-        let count = chunk.len().next_power_of_two();
-        let padded = chunk.iter().chain(std::iter::repeat(&chunk[chunk.len() - 1])).take(count);
-        let places = (4..count + 4).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ");
-        let rows = sql(format!(
-            "select {COLUMNS} from attachment as a
-             where a.household_id = $1 and a.record_id = $3 and a.id in ({places})
-               and exists (select 1 from record_view as v where v.household_id = $1 and v.id = $3 and {VISIBLE})"
-        ))
-        .bind(actor.household)
-        .bind(actor.member)
-        .bind(record)
-        .bind_all(padded.copied())
-        .all(db)
-        .await?;
-        files.extend(rows.iter().map(read).collect::<Result<Vec<_>>>()?);
-    }
-    Ok(files)
+/// Asks for files of a record by their identities, whatever has become of them. Of a record that is not the member's to see
+/// there are none.
+pub(super) fn named_statement(actor: &Actor, record: RecordId, ids: &[AttachmentId]) -> Option<Sql> {
+    let places = places(4, ids)?;
+    let statement = sql(format!(
+        "select {COLUMNS} from attachment as a
+         where a.household_id = $1 and a.record_id = $3 and a.id in ({})
+           and exists (select 1 from record_view as v where v.household_id = $1 and v.id = $3 and {VISIBLE})",
+        places.0
+    ));
+    Some(statement.bind(actor.household).bind(actor.member).bind(record).bind_all(places.1))
+}
+
+/// What it found.
+pub(super) fn read_named(answers: &[Vec<Row>]) -> Result<Vec<Attachment>> {
+    answers.iter().flatten().map(read).collect()
 }
 
 /// The files that a form of the member's own brought, by its key and in its order, as they are called now; none if it

@@ -61,3 +61,13 @@ pub(super) fn in_range(alias: &str, from: Option<Occurred>, until: Option<Occurr
     }
     range
 }
+
+/// The places of a list of values from `$first` on, and the values; none of an empty list. They are a power of two, the last
+/// one said again: few different texts, so that each stays prepared. A page never has more than fit.
+pub(super) fn places<T: Copy + Into<Value>>(first: usize, values: &[T]) -> Option<(String, Vec<Value>)> {
+    let last = values.last()?;
+    let count = values.len().next_power_of_two();
+    let padded = values.iter().chain(std::iter::repeat(last)).take(count).map(|value| (*value).into()).collect();
+    let places = (first..first + count).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ");
+    Some((places, padded))
+}

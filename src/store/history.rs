@@ -16,10 +16,12 @@ use crate::error::{Error, Result};
 
 use super::attachments;
 use super::changes;
+use super::conditions::places;
 use super::db::{Db, Row, Sql, Value, sql};
 use super::people::{self, ACTOR, ACTOR_ZONE};
 use super::surroundings;
 use super::views::{self, RecordView};
+use super::wordings;
 
 /// How many events a page of the story has.
 pub const PAGE: usize = 25;
@@ -238,10 +240,17 @@ async fn read(db: &Db, actor: &Actor, record: RecordId, rows: &[Row]) -> Result<
         }
         payloads.push(payload);
     }
-    let marks = marks_at(db, actor, &marking).await?;
-    let files = attachments::named(db, actor, record, &files_of(&payloads)).await?;
+    // What few entries need is asked for together.
+    let mut asked: Vec<Sql> = wordings::before_statement(actor, record, &corrections).into_iter().collect();
+    let of_wordings = asked.len();
+    asked.extend(marks_statement(actor, &marking));
+    let of_marks = asked.len();
+    asked.extend(attachments::named_statement(actor, record, &files_of(&payloads)));
+    let found = db.one_by_one(asked).await?;
+    let mut reworded = wordings::read_before(&found[..of_wordings], corrections.len())?.into_iter();
+    let marks = read_marks(&found[of_wordings..of_marks])?;
+    let files = attachments::read_named(&found[of_marks..])?;
     let file = |id: Option<AttachmentId>| id.and_then(|id| files.iter().find(|file| file.id == id).cloned());
-    let mut reworded = super::wordings::wordings_before(db, actor, record, &corrections).await?.into_iter();
     let mut entries = Vec::with_capacity(rows.len());
     for (row, payload) in rows.iter().zip(payloads) {
         let position = row.int("position")?;
@@ -301,29 +310,22 @@ pub(super) fn change(row: &Row) -> Result<FieldChange> {
     })
 }
 
-/// What undid or corrected entries, by its position. Few entries have such a mark.
-async fn marks_at(db: &Db, actor: &Actor, positions: &[i64]) -> Result<HashMap<i64, Mark>> {
-    let mut marks = HashMap::new();
-    for chunk in positions.chunks(500) {
-        // A power of two, the last one said again: few different texts, so that each stays prepared.
-        let count = chunk.len().next_power_of_two();
-        let padded = chunk.iter().chain(std::iter::repeat(&chunk[chunk.len() - 1])).take(count);
-        let places = (2..count + 2).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ");
-        let rows = sql(format!(
-            "select e.position, e.event_id, e.kind, e.payload_version, e.payload, e.recorded_at, {ACTOR}
-             from record_events as e
-             left join member as m on m.household_id = e.household_id and m.id = e.actor_id
-             where e.household_id = $1 and e.position in ({places})"
-        ))
-        .bind(actor.household)
-        .bind_all(padded.copied())
-        .all(db)
-        .await?;
-        for row in &rows {
-            marks.insert(row.int("position")?, mark(row)?);
-        }
-    }
-    Ok(marks)
+/// What undid or corrected entries. Few entries have such a mark.
+fn marks_statement(actor: &Actor, positions: &[i64]) -> Option<Sql> {
+    let places = places(2, positions)?;
+    let statement = sql(format!(
+        "select e.position, e.event_id, e.kind, e.payload_version, e.payload, e.recorded_at, {ACTOR}
+         from record_events as e
+         left join member as m on m.household_id = e.household_id and m.id = e.actor_id
+         where e.household_id = $1 and e.position in ({})",
+        places.0
+    ));
+    Some(statement.bind(actor.household).bind_all(places.1))
+}
+
+/// What it found, by position.
+fn read_marks(answers: &[Vec<Row>]) -> Result<HashMap<i64, Mark>> {
+    answers.iter().flatten().map(|row| Ok((row.int("position")?, mark(row)?))).collect()
 }
 
 fn mark(row: &Row) -> Result<Mark> {

@@ -12,6 +12,7 @@ use crate::domain::when::Occurred;
 use crate::error::{Error, Result};
 
 use super::changes;
+use super::conditions::places;
 use super::db::{Db, Row, Sql, Tx, sql};
 use super::people::{self, ACTOR};
 use super::views::{self, RecordView};
@@ -255,10 +256,7 @@ struct Told {
 /// The latest event of each who wrote, by position.
 async fn events(db: &Db, actor: &Actor, found: &[Counted]) -> Result<HashMap<i64, Told>> {
     let positions: Vec<i64> = found.iter().flat_map(|known| known.last.iter().copied()).collect();
-    let Some(last) = positions.last().copied() else { return Ok(HashMap::new()) };
-    // A power of two, the last one said again: few different texts, so that each stays prepared.
-    let count = positions.len().next_power_of_two();
-    let places = (3..count + 3).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ");
+    let Some((places, positions)) = places(3, &positions) else { return Ok(HashMap::new()) };
     let rows = sql(format!(
         "select e.position, e.record_id, e.kind, e.payload_version, e.payload, e.occurred, v.title, v.category,
                 v.visibility, v.owner_id, o.name as owner_name, {ACTOR},
@@ -274,7 +272,7 @@ async fn events(db: &Db, actor: &Actor, found: &[Counted]) -> Result<HashMap<i64
     ))
     .bind(actor.household)
     .bind(actor.member)
-    .bind_all(positions.into_iter().chain(std::iter::repeat(last)).take(count))
+    .bind_all(positions)
     .all(db)
     .await?;
     let mut told = HashMap::with_capacity(rows.len());

@@ -8,7 +8,7 @@ use crate::domain::verbs::Wording;
 use crate::domain::when::Occurred;
 use crate::error::{Error, Result};
 
-use super::db::{Db, On, Row, sql};
+use super::db::{On, Row, Sql, Value, sql};
 
 /// A note as it reads now, and the version of the stream at which it took this wording.
 ///
@@ -44,41 +44,49 @@ pub async fn wording<'a>(
     Ok((wording, row.int("version")?))
 }
 
-/// How notes read before corrections: for each, the note and the version of the correction.
-pub(super) async fn wordings_before(
-    db: &Db,
-    actor: &Actor,
-    record: RecordId,
-    corrections: &[(EventId, i64)],
-) -> Result<Vec<Option<Wording>>> {
-    // The last correction before it that holds, and the note itself.
-    let earlier = |(note, version): &(EventId, i64)| {
-        let corrected = sql("
-            select e.kind, e.payload_version, e.payload, e.occurred
-            from record_change as c
-            join record_events as e on e.household_id = c.household_id and e.position = c.position
-            join timeline_entry as s
-                on s.household_id = c.household_id and s.record_id = c.record_id and s.version = c.version
-            where c.household_id = $1 and c.record_id = $2 and c.field = $3 and c.version < $4
-              and s.retracted_by is null
-            order by c.position desc
-            limit 1")
-        .bind(actor.household)
-        .bind(record)
-        .bind(note_key(*note))
-        .bind(*version);
-        let begun = sql("
-            select kind, payload_version, payload, occurred
-            from record_events
-            where household_id = $1 and event_id = $3 and record_id = $2")
-        .bind(actor.household)
-        .bind(record)
-        .bind(*note);
-        [corrected, begun]
-    };
-    let found = db.one_by_one(corrections.iter().flat_map(earlier).collect()).await?;
-    let first = |pair: &[Vec<Row>]| pair.iter().flatten().next().map(read_wording).transpose();
-    found.chunks(2).map(|pair| Ok(first(pair)?.flatten())).collect()
+/// Asks how notes read before corrections, each given as the note and the version of the correction: as the last correction
+/// before it that holds put it, or as the note itself did.
+pub(super) fn before_statement(actor: &Actor, record: RecordId, corrections: &[(EventId, i64)]) -> Option<Sql> {
+    let last = corrections.last()?;
+    // A power of two, the last one said again: few different texts, so that each stays prepared.
+    let count = corrections.len().next_power_of_two();
+    let mut values: Vec<Value> = vec![actor.household.into(), record.into()];
+    let mut walks = Vec::with_capacity(count);
+    for (nth, (note, version)) in corrections.iter().chain(std::iter::repeat(last)).take(count).enumerate() {
+        let (event, field, before) = (3 * nth + 3, 3 * nth + 4, 3 * nth + 5);
+        values.extend([(*note).into(), note_key(*note).into(), (*version).into()]);
+        walks.push(format!(
+            "select {nth} as nth, e{nth}.kind, e{nth}.payload_version, e{nth}.payload, e{nth}.occurred
+             from record_events as e{nth}
+             where e{nth}.household_id = $1 and e{nth}.record_id = $2 and e{nth}.position = coalesce(
+                 (select c.position
+                  from record_change as c
+                  join timeline_entry as s
+                      on s.household_id = c.household_id and s.record_id = c.record_id and s.version = c.version
+                  where c.household_id = $1 and c.record_id = $2 and c.field = ${field} and c.version < ${before}
+                    and s.retracted_by is null
+                  order by c.position desc
+                  limit 1),
+                 (select position from record_events
+                  where household_id = $1 and event_id = ${event} and record_id = $2))"
+        ));
+    }
+    let statement = sql(format!(
+        "select cast(w.nth as bigint) as nth, w.kind, w.payload_version, w.payload, w.occurred from ({}) as w",
+        walks.join(" union all ")
+    ));
+    Some(statement.bind_all(values))
+}
+
+/// What it found, for each of so many corrections.
+pub(super) fn read_before(answers: &[Vec<Row>], corrections: usize) -> Result<Vec<Option<Wording>>> {
+    let mut wordings = vec![None; corrections];
+    for row in answers.iter().flatten() {
+        if let Some(wording) = usize::try_from(row.int("nth")?).ok().and_then(|nth| wordings.get_mut(nth)) {
+            *wording = read_wording(row)?;
+        }
+    }
+    Ok(wordings)
 }
 
 fn read_wording(row: &Row) -> Result<Option<Wording>> {

@@ -1,15 +1,18 @@
 //! Reading SQLite without the driver's own thread. The driver hands every row from its thread to the one that asked,
 //! and that handing over costs twice as much as the reading; here a statement, or several, run in one piece on a thread
-//! that may block, and all their rows come back at once.
+//! of its own, and all their rows come back at once. There are as many threads as connections: whichever thread of the
+//! runtime's many came along would keep a heap of its own for what it reads.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant as Moment};
 
 use rusqlite::config::DbConfig;
 use rusqlite::types::Value as Cell;
 use rusqlite::{Connection, OpenFlags, ToSql};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::{DbError, Row, Sql, Value, WAITING, bad};
 
@@ -32,10 +35,21 @@ pub(in crate::store) struct Readers(Arc<Shelf>);
 #[derive(Debug)]
 struct Shelf {
     path: PathBuf,
-    seats: Semaphore,
+    seats: Arc<Semaphore>,
     most: usize,
-    /// Open, and resting.
-    free: Mutex<Vec<Connection>>,
+    /// The ways to threads that rest, the last one that worked last.
+    free: Mutex<Vec<Sender<Job>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// What a thread is given to read.
+struct Job {
+    statements: Arc<Vec<Sql>>,
+    patience: Option<Duration>,
+    reply: oneshot::Sender<Result<Vec<Vec<Row>>, DbError>>,
+    /// The way to the thread, which it puts back when it has read.
+    way: Sender<Job>,
+    seat: OwnedSemaphorePermit,
 }
 
 /// A row that was read to its end: its columns' names, shared with the other rows, and its values.
@@ -75,7 +89,13 @@ impl Readers {
     /// Readers of a database file that is there. They open as they are needed.
     pub(super) fn new(path: &Path) -> Self {
         let most = at_once();
-        Self(Arc::new(Shelf { path: path.to_owned(), seats: Semaphore::new(most), most, free: Mutex::default() }))
+        Self(Arc::new(Shelf {
+            path: path.to_owned(),
+            seats: Arc::new(Semaphore::new(most)),
+            most,
+            free: Mutex::default(),
+            threads: Mutex::default(),
+        }))
     }
 
     /// Runs statements one after the other on one connection. A caller that is gone by then changes nothing.
@@ -84,11 +104,23 @@ impl Readers {
         statements: Arc<Vec<Sql>>,
         patience: Option<Duration>,
     ) -> Result<Vec<Vec<Row>>, DbError> {
-        let shelf = Arc::clone(&self.0);
-        let waiting = tokio::time::timeout(WAITING, self.0.seats.acquire());
-        let _seat = waiting.await.map_err(|_| DbError::Busy)?.map_err(|_| DbError::Busy)?;
-        let task = tokio::task::spawn_blocking(move || shelf.read(&statements, patience));
-        task.await.map_err(|_| DbError::Engine(sqlx::Error::WorkerCrashed))?
+        let seat = match Arc::clone(&self.0.seats).try_acquire_owned() {
+            Ok(seat) => seat,
+            Err(_) => {
+                let waiting = tokio::time::timeout(WAITING, Arc::clone(&self.0.seats).acquire_owned());
+                waiting.await.map_err(|_| DbError::Busy)?.map_err(|_| DbError::Busy)?
+            }
+        };
+        let resting = locked(&self.0.free).pop();
+        let way = match resting {
+            Some(way) => way,
+            None => self.begin()?,
+        };
+        let (reply, answer) = oneshot::channel();
+        let gone = || DbError::Engine(sqlx::Error::WorkerCrashed);
+        let job = Job { statements, patience, reply, way: way.clone(), seat };
+        way.send(job).map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
     }
 
     /// Closes what rests; nothing new opens.
@@ -96,44 +128,74 @@ impl Readers {
         // Whoever reads now holds a seat.
         let _ = self.0.seats.acquire_many(u32::try_from(self.0.most).unwrap_or(1)).await;
         self.0.seats.close();
-        self.0.free().clear();
+        locked(&self.0.free).clear();
+        let threads = std::mem::take(&mut *locked(&self.0.threads));
+        let ended = tokio::task::spawn_blocking(|| threads.into_iter().map(JoinHandle::join).for_each(drop));
+        let _ = ended.await;
+    }
+
+    /// Begins a thread more.
+    fn begin(&self) -> Result<Sender<Job>, DbError> {
+        let (way, jobs) = channel();
+        let shelf = Arc::downgrade(&self.0);
+        let thread = std::thread::Builder::new().name("sqlite-reader".to_owned());
+        let thread = thread.spawn(move || work(&shelf, jobs)).map_err(|error| DbError::Engine(error.into()))?;
+        let mut threads = locked(&self.0.threads);
+        threads.retain(|thread| !thread.is_finished());
+        threads.push(thread);
+        Ok(way)
     }
 }
 
-impl Shelf {
-    fn free(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
-        self.free.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
-    fn read(&self, statements: &[Sql], patience: Option<Duration>) -> Result<Vec<Vec<Row>>, DbError> {
-        let resting = self.free().pop();
-        let connection = match resting {
-            Some(connection) => connection,
-            None => self.open()?,
-        };
-        if let Some(patience) = patience {
-            let begun = Moment::now();
-            connection.progress_handler(STEPS, Some(move || begun.elapsed() > patience));
-        }
-        let read = statements.iter().map(|sql| rows(&connection, sql)).collect();
-        if patience.is_some() {
-            connection.progress_handler(0, None::<fn() -> bool>);
-        }
-        self.free().push(connection);
-        read
+/// Reads what comes until nobody can ask any more.
+fn work(shelf: &Weak<Shelf>, jobs: Receiver<Job>) {
+    let mut connection = None;
+    for Job { statements, patience, reply, way, seat } in jobs {
+        let Some(shelf) = shelf.upgrade() else { return };
+        let read = read(&mut connection, &shelf.path, &statements, patience);
+        locked(&shelf.free).push(way);
+        drop(shelf);
+        drop(seat);
+        // Whoever asked may be gone.
+        let _ = reply.send(read);
     }
+}
 
-    fn open(&self) -> Result<Connection, DbError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&self.path, flags)?;
-        connection.busy_timeout(Duration::from_secs(10))?;
-        connection.pragma_update(None, "query_only", "on")?;
-        connection.pragma_update(None, "trusted_schema", "off")?;
-        // A plan made for one value serves every other: otherwise each new value would plan anew.
-        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-        connection.set_prepared_statement_cache_capacity(PREPARED);
-        Ok(connection)
+fn read(
+    connection: &mut Option<Connection>,
+    path: &Path,
+    statements: &[Sql],
+    patience: Option<Duration>,
+) -> Result<Vec<Vec<Row>>, DbError> {
+    let connection = match connection {
+        Some(connection) => connection,
+        None => connection.insert(open(path)?),
+    };
+    if let Some(patience) = patience {
+        let begun = Moment::now();
+        connection.progress_handler(STEPS, Some(move || begun.elapsed() > patience));
     }
+    let read = statements.iter().map(|sql| rows(connection, sql)).collect();
+    if patience.is_some() {
+        connection.progress_handler(0, None::<fn() -> bool>);
+    }
+    read
+}
+
+fn open(path: &Path) -> Result<Connection, DbError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(Duration::from_secs(10))?;
+    connection.pragma_update(None, "query_only", "on")?;
+    connection.pragma_update(None, "trusted_schema", "off")?;
+    // A plan made for one value serves every other: otherwise each new value would plan anew.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    connection.set_prepared_statement_cache_capacity(PREPARED);
+    Ok(connection)
 }
 
 fn rows(connection: &Connection, sql: &Sql) -> Result<Vec<Row>, DbError> {
