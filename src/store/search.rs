@@ -180,8 +180,7 @@ pub async fn search(db: &Db, actor: &Actor, wanted: &Wanted<'_>, cursor: Cursor)
         }
     };
     let first = asking.first(&parts, &from, PAGE + 1);
-    let (answers, surroundings) = surroundings::with(db, actor, vec![first]).await?;
-    let first = answers.into_iter().next().unwrap_or_default();
+    let (first, surroundings) = surroundings::with(db, actor, first).await?;
     let records = records(wanted, &surroundings.known);
     let Rows { rows, counted } = asking.find(db, &parts, &from, PAGE + 1, first, records).await?;
     let mut found: Vec<(Part, &Row)> = Vec::new();

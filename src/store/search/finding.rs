@@ -2,7 +2,7 @@
 
 use crate::domain::query::Clause;
 use crate::domain::searchable::Kind;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::conditions::Binds;
 use crate::store::count::COUNTED;
 use crate::store::db::{Db, Engine, Row, Sql};
@@ -189,48 +189,50 @@ impl Asking<'_> {
         parts.iter().map(|part| (*part, bounded(self.way(&self.terms(Some(*part)), many)))).collect()
     }
 
-    /// The first statement of a search: on PostgreSQL how frequent its terms are; else how much it finds, if that may fit
-    /// on a page, or the page.
-    pub(super) fn first(&self, parts: &[Part], from: &From, limit: usize) -> Sql {
-        match self.engine {
-            Engine::Postgres => Frequencies::statement(self.actor, &self.leaves()),
-            Engine::Sqlite if self.may_be_whole(parts, from) => self.counting(),
-            Engine::Sqlite => self.page(&self.ways(parts, limit), from, limit),
+    /// What a search asks first: on PostgreSQL how frequent its terms are; else the page, and on the first one how many
+    /// there are.
+    pub(super) fn first(&self, parts: &[Part], from: &From, limit: usize) -> Vec<Sql> {
+        if self.engine == Engine::Postgres {
+            return vec![Frequencies::statement(self.actor, &self.leaves())];
         }
+        let mut asked = vec![self.page(&self.ways(parts, limit), from, limit)];
+        asked.extend(self.counts(from).then(|| self.counting()));
+        asked
+    }
+
+    /// Whether how many there are is told along with a page.
+    fn counts(&self, from: &From) -> bool {
+        from.at.is_none() && !self.reads()
     }
 
     fn may_be_whole(&self, parts: &[Part], from: &From) -> bool {
         from.at.is_none() && parts.len() > 1 && !self.reads()
     }
 
-    /// What is found, from the answer to the [first](Self::first) statement on: all of it if it fits on a page, or a page
-    /// with how many there are, as far as that is told along with it.
+    /// What is found, from the answers to what was asked [first](Self::first) on; on PostgreSQL all of it by one look, if it
+    /// fits on a page.
     pub(super) async fn find(
         &mut self,
         db: &Db,
         parts: &[Part],
         from: &From,
         limit: usize,
-        first: Vec<Row>,
+        first: Vec<Vec<Row>>,
         records: i64,
     ) -> Result<Rows> {
-        let may_be_whole = self.may_be_whole(parts, from);
-        let mut counted = None;
-        let is_whole = match self.engine {
-            Engine::Sqlite if !may_be_whole => return Self::in_parts(first, None),
-            Engine::Sqlite => {
-                let records = first.first().map(|row| row.int("records")).transpose()?.unwrap_or_default();
-                counted = Some(records);
-                usize::try_from(records).is_ok_and(|records| records < limit)
-            }
-            Engine::Postgres => {
-                self.frequencies = Frequencies::read(&first, self.leaves(), records)?;
-                let most = self.frequencies.of(&self.terms(None)).most;
-                may_be_whole && usize::try_from(most).is_ok_and(|most| most < limit)
-            }
+        let counted = |told: Option<Vec<Row>>| {
+            Ok::<_, Error>(told.iter().flatten().next().map(|row| row.int("records")).transpose()?)
         };
+        let mut first = first.into_iter();
+        let told = first.next().unwrap_or_default();
+        if self.engine == Engine::Sqlite {
+            return Self::in_parts(told, counted(first.next())?);
+        }
+        self.frequencies = Frequencies::read(&told, self.leaves(), records)?;
+        let most = self.frequencies.of(&self.terms(None)).most;
+        let is_whole = self.may_be_whole(parts, from) && usize::try_from(most).is_ok_and(|most| most < limit);
         if is_whole {
-            let rows = if counted == Some(0) { Vec::new() } else { self.whole(limit).all(db).await? };
+            let rows = self.whole(limit).all(db).await?;
             if rows.len() < limit {
                 let mut found = Vec::with_capacity(rows.len());
                 for row in rows {
@@ -241,14 +243,12 @@ impl Asking<'_> {
             }
         }
         let mut ways = self.ways(parts, limit);
-        let counts = counted.is_none() && from.at.is_none() && !self.reads() && self.is_many().is_none();
+        let counts = self.counts(from) && self.is_many().is_none();
         let mut asked = vec![self.page(&ways, from, limit)];
         asked.extend(counts.then(|| self.counting()));
         let mut answers = db.one_by_one(asked).await?.into_iter();
         let mut rows = answers.next().unwrap_or_default();
-        if let Some(told) = answers.next() {
-            counted = told.first().map(|row| row.int("records")).transpose()?;
-        }
+        let counted = counted(answers.next())?;
         if self.fell_short(&ways, &rows, limit)? {
             ways.iter_mut().for_each(|(_, way)| *way = Way::Index);
             rows = self.page(&ways, from, limit).all(db).await?;
