@@ -80,7 +80,7 @@ both_engines! {
         assert_eq!(titles(&home.ben.open(&page.link("Search without them")).await).join(", "), "Car, Bike");
         home.ana.get("/search?q=garage&from=lunch").await.expect(422);
         assert!(home.ana.get("/records?from=2020&until=2019").await.expect(422).says("The end lies before the beginning"));
-        assert!(home.ana.open("/search?q=after:lunch").await.says("that is no date"));
+        assert!(home.ana.open("/search?q=after:lunch").await.says("that is not understood as a date"));
         assert_eq!(titles(&home.ana.open("/records?sort=happened&tag=garage").await)[1..], ["Car", "Diary"], "a file was added to the bicycle today");
         assert_eq!(titles(&home.ana.open(&format!("/records?who={ben}")).await), ["Car", "Bike"]);
         // Taken away one by one.
@@ -346,5 +346,70 @@ both_engines! {
         assert!(filter().await.contains("label=\"attic (1)\"") && home.ana.open("/records").await.body.contains("label=\"attic (2)\""));
         assert_ne!(ana.member, ben.member);
         audit(&home.server.app).await;
+    }
+}
+
+both_engines! {
+    async fn filters_say_what_they_do_and_keep_what_they_were_given(engine: Engine) {
+        let home = Home::start(engine).await;
+        let (app, ana) = (home.server.app.clone(), ana_of(&home).await);
+        for n in 0..23 {
+            begin(&app, &ana, &format!("Thing {n}"), "of the house", &["garage"]).await;
+        }
+        let car = home.create(&home.ana, "Car", &[("category", "Car"), ("occurred", "2015")]).await;
+        let heading = |page: &Page| page.all("#results h2").remove(0);
+
+        // Which time is meant, without a range, narrows nothing.
+        let page = home.ana.open("/search?time=recorded").await;
+        assert!(page.all("#results h2").is_empty() && page.says("Everything that is written down is looked through"));
+        assert!(page.body.contains("id=\"time-1\" name=\"time\" value=\"recorded\" checked"), "it comes back as it was chosen");
+        // A beginning after all time finds nothing.
+        for path in ["/records?from=9999-12-31&time=recorded", "/search?from=9999-12-31&time=recorded", "/records?from=9999-12-31"] {
+            assert_eq!(heading(&home.ana.open(path).await), "No records", "{path}");
+        }
+        assert!(home.ana.open("/timeline?from=9999-12-31&time=recorded").await.says("Nothing that fits is written down."));
+
+        // Each page of a search says how much there is in all.
+        for sort in ["", "&sort=title", "&sort=happened"] {
+            let first = home.ana.open(&format!("/search?q=house{sort}")).await;
+            let (_, next) = first.links().into_iter().rev().find(|(_, href)| href.contains("before=")).expect("a page after it");
+            let second = home.ana.open(&next).await;
+            assert_eq!((heading(&first), heading(&second)), ("23 records".to_owned(), "23 records".to_owned()), "{sort}");
+            assert_eq!(titles(&second).len(), 3);
+        }
+
+        // Going to a year knows of the filters: what is later than it, and what fits.
+        let page = home.ana.open("/timeline?category=Car&at=2010&kind=beginnings").await;
+        assert_eq!(page.status_line(), "Nothing that fits in 2010 or before");
+        assert!(page.says("Nothing that fits is written down from that time or before."));
+        assert!(page.link("Show the newest").contains("category=Car"));
+        let later = home.ana.open(&page.link("Later events")).await;
+        assert_eq!(later.all("main article h3").len(), 1, "{}", later.body);
+        let page = home.ana.open("/timeline?category=Car&at=2016").await;
+        assert!(page.find_link("Later events").is_none(), "what happened in 2020 is no car");
+
+        // Beside deleted records stands nobody's number but theirs.
+        let ask = home.ana.open(&format!("{car}/delete")).await;
+        home.ana.submit(&ask.form("Delete record"), "Delete record").await;
+        assert!(home.ana.open("/records").await.body.contains("label=\"garage (23)\""));
+        for path in ["/records?deleted=yes", "/timeline?deleted=yes", "/search?q=car&deleted=yes"] {
+            let page = home.ana.open(path).await;
+            assert!(!page.body.contains("(23)") && page.body.contains("<option value=\"garage\">"), "{path}");
+        }
+
+        // Whoever was chosen stays chosen, also when kept out.
+        let mila = crate::household::member(&app, "Mila").await;
+        lifeops::commands::accounts::disable(&app, &lifeops::domain::person::Email::parse(&mila.email).unwrap()).await.unwrap();
+        let page = home.ana.open(&format!("/records?who={}", mila.member)).await;
+        assert!(page.says("by Mila") && page.body.contains(&format!("<option value=\"{}\" selected>Mila</option>", mila.member)));
+        assert!(!home.ana.open("/records").await.body.contains(">Mila</option>"));
+
+        // What does not count is told, and nothing that was typed is lost.
+        assert!(home.ana.open("/search?q=-after:2019").await.says("-after:2019: that is not understood as a date"));
+        let tags = (0..12).map(|n| format!("t{n}")).collect::<Vec<_>>().join(", ");
+        let page = home.ana.get(&format!("/records?tag={}", tags.replace(", ", "%2C+"))).await;
+        assert_eq!(page.status, 422);
+        assert_eq!(page.summary(), [("Only the first 10 tags count. Take some of them away".to_owned(), "#tag".to_owned())]);
+        assert!(page.body.contains(&format!("value=\"{tags}\"")));
     }
 }

@@ -102,7 +102,7 @@ pub struct Query {
     pub without_tags: Vec<String>,
     /// `-category:…`.
     pub without_categories: Vec<String>,
-    /// `after:…` and `before:…` that name no date: they are looked for as words.
+    /// `after:…` and `before:…` that name no date, or have a minus: they are taken for words.
     pub no_dates: Vec<String>,
     /// `after:…`: something happened from its beginning on.
     pub after: Option<Occurred>,
@@ -136,7 +136,7 @@ impl Query {
             if query.takes(piece, today) {
                 continue;
             }
-            if matches!(piece.key, Some("after:" | "before:")) && !piece.text.is_empty() && !piece.excluded {
+            if matches!(piece.key, Some("after:" | "before:")) && !piece.text.is_empty() {
                 query.no_dates.push(spell(piece));
             }
             let mut found = analysis::words(piece.text);

@@ -138,8 +138,8 @@ pub struct ListPage {
     pub older: Option<Cursor>,
     /// Whether the page ends, towards where it was walking, because enough was read.
     pub stopped: bool,
-    /// How many records match; none if that is not known.
-    pub count: Option<Count>,
+    /// How many records match.
+    pub count: Count,
     /// What stands around it.
     pub surroundings: Surroundings,
 }
@@ -253,8 +253,8 @@ pub async fn list(db: &Db, actor: &Actor, filter: &Filter, entered: Entered, cur
     let guess = guess.as_ref().map(|guess| &*guess.known);
     let walk = Walk::of(actor, filter, entered, driver(&wanted, filter, guess), cursor);
     let mut asked = vec![walk.page(LISTED, PAGE + 1)];
-    let counting = *cursor == Cursor::Newest && !walk.reads() && !walk.is_counted();
-    asked.extend(counting.then(|| walk.count(READ)));
+    let counting = !walk.reads() && !walk.is_counted();
+    asked.extend(counting.then(|| walk.whole().count(READ)));
     let (answers, surroundings) = surroundings::with(db, actor, asked).await?;
     let mut answers = answers.into_iter();
     let found = answers.next().unwrap_or_default();
@@ -282,13 +282,17 @@ pub async fn list(db: &Db, actor: &Actor, filter: &Filter, entered: Entered, cur
         Cursor::Before(edge) => (first.or(Some(edge.clone())), last.filter(|_| more).or(stop)),
         Cursor::After(edge) => (first.filter(|_| more).or(stop), last.or(Some(edge.clone()))),
     };
-    let count = match (counted, cursor) {
-        (Some(counted), _) => counted.first().map(|row| row.int("records")).transpose()?.map(Count::of),
-        (None, Cursor::Newest) if walk.reads() && more => Some(walk.count_read(db, known).await?),
-        (None, Cursor::Newest) if walk.reads() => {
-            Some(Count::of_read(i64::try_from(found.len()).unwrap_or(i64::MAX), !stopped))
+    let count = match counted {
+        Some(counted) => Count::of(counted.first().map(|row| row.int("records")).transpose()?.unwrap_or_default()),
+        None if walk.reads() && *cursor == Cursor::Newest && !more => {
+            Count::of_read(i64::try_from(found.len()).unwrap_or(i64::MAX), !stopped)
         }
-        _ => walk.count_known(known).map(Count::of),
+        None if walk.reads() => walk.count_read(db, known).await?,
+        None => match walk.count_known(known) {
+            Some(count) => Count::of(count),
+            // There are more labels than are known.
+            None => Count::of(walk.whole().count(READ).one(db).await?.int("records")?),
+        },
     };
     Ok(ListPage {
         rows: found.iter().map(|(_, row)| Listed::read(row)).collect::<Result<_>>()?,

@@ -141,6 +141,11 @@ impl People {
         self.0.iter().filter(move |person| person.present || person.until.is_some_and(|until| now < until))
     }
 
+    /// Everybody, also those who left.
+    pub fn all(&self) -> impl Iterator<Item = &Person> {
+        self.0.iter()
+    }
+
     /// Those who may sign in and stay.
     pub fn present(&self) -> impl Iterator<Item = &Person> {
         self.0.iter().filter(|person| person.present)

@@ -138,8 +138,8 @@ pub struct Found {
     pub stopped: bool,
     /// In another order than the usual: where the records begin that were not put in order with these, if there are any.
     pub apart: Option<Cursor>,
-    /// How many match; none if that is not known.
-    pub count: Option<Count>,
+    /// How many match.
+    pub count: Count,
     /// Where nothing was found for several words: which of them stand nowhere in what the member may see.
     pub nowhere: Vec<usize>,
     /// What stands around it.
@@ -213,17 +213,11 @@ pub async fn search(db: &Db, actor: &Actor, wanted: &Wanted<'_>, cursor: Cursor)
         (_, false) => (first, last.filter(|_| more).or(stop)),
         (_, true) => (first.filter(|_| more).or(stop), last),
     };
-    let count = match (cursor == Cursor::First, counted) {
-        (false, _) => None,
-        (true, _) if !more => Some(Count::of_read(many(&hits), stop.is_none())),
-        (true, _) if asking.reads() => {
-            let counted = asking.count_read(db, READ).await?;
-            let begin = From { at: None, backward: false };
-            let is_all = counted > COUNTED || records < READ || asking.last_read(db, None, &begin).await?.is_none();
-            Some(Count::of_read(counted, is_all))
-        }
-        (true, Some(counted)) => Some(Count::of(counted)),
-        (true, None) => Some(Count::of(asking.count(db).await?)),
+    let count = match (cursor == Cursor::First && !more, counted) {
+        (true, _) => Count::of_read(many(&hits), stop.is_none()),
+        (false, _) if asking.reads() => count_read(&asking, db, records).await?,
+        (false, Some(counted)) => Count::of(counted),
+        (false, None) => Count::of(asking.count(db).await?),
     };
     let nowhere = match hits.is_empty() && cursor == Cursor::First && wanted.query.with.len() > 1 {
         true => asking.nowhere(db).await?,
@@ -244,6 +238,14 @@ pub async fn search(db: &Db, actor: &Actor, wanted: &Wanted<'_>, cursor: Cursor)
 /// Among how many records it looks.
 fn records(wanted: &Wanted<'_>, known: &Suggestions) -> i64 {
     if wanted.filter.deleted { known.deleted } else { known.records }
+}
+
+/// How many match of as many as are read for a page, among so many records.
+async fn count_read(asking: &Asking<'_>, db: &Db, records: i64) -> Result<Count> {
+    let counted = asking.count_read(db, READ).await?;
+    let begin = From { at: None, backward: false };
+    let is_all = counted > COUNTED || records < READ || asking.last_read(db, None, &begin).await?.is_none();
+    Ok(Count::of_read(counted, is_all))
 }
 
 fn many(hits: &[Hit]) -> i64 {
@@ -292,11 +294,10 @@ async fn sorted(db: &Db, actor: &Actor, wanted: &Wanted<'_>, place: &Place) -> R
         (Some(_), false) => (true, more),
         (Some(_), true) => (more, true),
     };
-    let count = match place.key.is_none() && place.window.is_none() {
-        false => None,
-        true if !more => Some(Count::of_read(many(&hits), apart.is_none())),
-        true if asking.reads() => Some(Count::of_read(asking.count_read(db, READ).await?, apart.is_none())),
-        true => Some(Count::of(asking.count(db).await?)),
+    let count = match *place == Place::default() && !more {
+        true => Count::of_read(many(&hits), apart.is_none()),
+        false if asking.reads() => count_read(&asking, db, records).await?,
+        false => Count::of(asking.count(db).await?),
     };
     Ok(Found {
         hits,

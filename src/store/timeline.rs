@@ -205,8 +205,14 @@ pub async fn timeline(db: &Db, actor: &Actor, cursor: &Cursor, narrow: &Narrow) 
         Cursor::Before(_) => (true, beyond.is_some()),
         Cursor::After(_) => (beyond.is_some(), true),
     };
-    let first = happenings.first().filter(|_| newer).map(|first| Cursor::After(first.place(order)));
-    let last = happenings.last().filter(|_| older).map(|last| Cursor::Before(last.place(order)));
+    // A page without anything leads back to where it began.
+    let edge = match cursor {
+        Cursor::Newest(_) => None,
+        Cursor::Before(edge) | Cursor::After(edge) => Some(edge.clone()),
+    };
+    let place = |at: Option<&Happening>| at.map(|at| at.place(order)).or(edge.clone());
+    let first = place(happenings.first()).filter(|_| newer).map(Cursor::After);
+    let last = place(happenings.last()).filter(|_| older).map(Cursor::Before);
     let stopped = stop.is_some();
     let (first, last) = match (stop, forward) {
         (Some(stop), true) => (first, Some(Cursor::Before(stop))),
@@ -266,15 +272,15 @@ async fn stop_of(db: &Db, actor: &Actor, cursor: &Cursor, deleted: bool) -> Resu
     Ok(stop)
 }
 
-/// Whether anything lies after a place that no page begins at: above the months that were asked for. `deleted`: in deleted
-/// records.
+/// Whether anything that is shown lies after a place that no page begins at: above the months that were asked for. Also if
+/// not everything after it was read.
 ///
 /// # Errors
 /// If the database refuses.
-pub async fn anything_after(db: &Db, actor: &Actor, place: &Place, deleted: bool) -> Result<bool> {
-    let narrow = Narrow { filter: Filter { deleted, ..Filter::default() }, ..Narrow::default() };
-    let found = read(db, page_statement(actor, &Cursor::After(place.clone()), &narrow, 1)).await?;
-    Ok(!found.is_empty())
+pub async fn anything_after(db: &Db, actor: &Actor, place: &Place, narrow: &Narrow) -> Result<bool> {
+    let cursor = Cursor::After(place.clone());
+    let found = read(db, page_statement(actor, &cursor, narrow, 1)).await?;
+    Ok(!found.is_empty() || (narrow.reads() && stop_of(db, actor, &cursor, narrow.filter.deleted).await?.is_some()))
 }
 
 /// What happened in one month of each of these years, at most `each` of a year, latest first.

@@ -5,8 +5,8 @@ use crate::store::count::{COUNTED, Count};
 
 use super::forms::RawForm;
 
-/// "57 records", "More than 1,000 records": how many there are, or, if that is not known, how many are shown.
-pub fn words(count: Option<Count>, shown: usize, deleted: bool) -> String {
+/// "57 records", "More than 1,000 records": how many there are.
+pub fn words(count: Count, deleted: bool) -> String {
     let of = |count: i64| match (deleted, count) {
         (false, 1) => "record",
         (false, _) => "records",
@@ -14,13 +14,11 @@ pub fn words(count: Option<Count>, shown: usize, deleted: bool) -> String {
         (true, _) => "deleted records",
     };
     match count {
-        Some(Count::Exactly(0)) => format!("No {}", of(0)),
-        Some(Count::Exactly(count)) => format!("{} {}", grouped(count), of(count)),
-        Some(Count::Many) => format!("More than {} {}", grouped(COUNTED), of(COUNTED)),
-        Some(Count::AtLeast(0)) => format!("No {} so far", of(0)),
-        Some(Count::AtLeast(count)) => format!("At least {} {}", grouped(count), of(count)),
-        None if shown == 0 => format!("No {} on this page", of(0)),
-        None => format!("{shown} {} on this page", of(i64::try_from(shown).unwrap_or(i64::MAX))),
+        Count::Exactly(0) => format!("No {}", of(0)),
+        Count::Exactly(count) => format!("{} {}", grouped(count), of(count)),
+        Count::Many => format!("More than {} {}", grouped(COUNTED), of(COUNTED)),
+        Count::AtLeast(0) => format!("No {} so far", of(0)),
+        Count::AtLeast(count) => format!("At least {} {}", grouped(count), of(count)),
     }
 }
 
@@ -37,13 +35,13 @@ pub fn grouped(number: i64) -> String {
 #[derive(Debug)]
 pub struct Counting {
     is_wanted: bool,
-    known: Option<Count>,
+    known: Count,
 }
 
 impl Counting {
     /// What an address asks for, and what is known without.
-    pub fn of(asked: &RawForm, known: Option<Count>) -> Self {
-        Self { is_wanted: asked.text("count") == "all" && matches!(known, Some(Count::AtLeast(_))), known }
+    pub fn of(asked: &RawForm, known: Count) -> Self {
+        Self { is_wanted: asked.text("count") == "all" && matches!(known, Count::AtLeast(_)), known }
     }
 
     /// Whether there is something to count to the end.
@@ -55,17 +53,17 @@ impl Counting {
     ///
     /// # Errors
     /// Whatever else happened.
-    pub fn done(&self, counted: Result<Count>) -> Result<Option<Count>> {
+    pub fn done(&self, counted: Result<Count>) -> Result<Count> {
         match counted {
-            Ok(count) => Ok(Some(count)),
+            Ok(count) => Ok(count),
             Err(Error::Unavailable(_)) => Ok(self.known),
             Err(error) => Err(error),
         }
     }
 
     /// What stands beside the number, where not everything was counted: the way to it, or that it took too long.
-    pub fn shown(&self, count: Option<Count>, address: impl FnOnce(&[(&str, &str)]) -> String) -> Option<CountLink> {
-        matches!(count, Some(Count::AtLeast(_))).then(|| match self.is_wanted {
+    pub fn shown(&self, count: Count, address: impl FnOnce(&[(&str, &str)]) -> String) -> Option<CountLink> {
+        matches!(count, Count::AtLeast(_)).then(|| match self.is_wanted {
             true => CountLink::TookTooLong,
             false => CountLink::To(address(&[("count", "all")])),
         })

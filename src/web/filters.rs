@@ -30,9 +30,17 @@ pub fn read(asked: &RawForm, today: Date, errors: &mut Errors) -> Filter {
         for tag in typed.text.split([',', ';']) {
             let tag = tag.trim().trim_start_matches('#').trim();
             let known = tags.iter().any(|known| fold(known) == fold(tag));
-            if Tag::parse(tag).is_ok() && !known && tags.len() < MOST_TAGS {
-                tags.push(tag.to_owned());
+            if Tag::parse(tag).is_err() || known {
+                continue;
             }
+            if tags.len() == MOST_TAGS {
+                let most = format!("Only the first {MOST_TAGS} tags count. Take some of them away");
+                if errors.of("tag").is_none() {
+                    errors.add("tag", most);
+                }
+                continue;
+            }
+            tags.push(tag.to_owned());
         }
     }
     let (from, until) = (date("from", errors), date("until", errors));
@@ -47,7 +55,12 @@ pub fn read(asked: &RawForm, today: Date, errors: &mut Errors) -> Filter {
         tags,
         from,
         until,
-        time: if word("time") == "recorded" { Time::Recorded } else { Time::Happened },
+        // Without a range it means nothing.
+        time: if word("time") == "recorded" && (from.is_some() || until.is_some()) {
+            Time::Recorded
+        } else {
+            Time::Happened
+        },
         by: word("who").parse().ok().map(MemberId),
         files: word("files") == "yes",
         deleted: word("deleted") == "yes",
@@ -66,7 +79,8 @@ pub fn entered(filter: &Filter, zone: &TimeZone) -> Entered {
         Some(zone.to_ambiguous_zoned(civil).compatible().ok()?.timestamp().into())
     };
     Entered {
-        from: filter.from.and_then(|from| at(from.from_key())),
+        // What begins after everything that can be told finds nothing.
+        from: filter.from.map(|from| at(from.from_key()).unwrap_or(Instant::from_micros(i64::MAX))),
         until: filter.until.and_then(|until| at(until.until_key())).map(|until| until.plus_seconds(60)),
     }
 }
@@ -184,8 +198,8 @@ pub struct FilterForm {
     pub any_category: bool,
     /// The tags, as they were typed.
     pub tags: String,
-    /// Tags in use, with their number of records.
-    pub known_tags: Vec<(String, i64)>,
+    /// Tags in use, with their number of records if it is of those that are looked for.
+    pub known_tags: Vec<(String, Option<i64>)>,
     /// Whether any one of the tags is enough.
     pub any_tag: bool,
     /// The beginning of the range, as it was typed.
@@ -198,7 +212,7 @@ pub struct FilterForm {
     pub people: Vec<(String, String, bool)>,
     /// Only records with files.
     pub files: bool,
-    /// How many there are of them.
+    /// How many there are of them; 0 if nobody says.
     pub with_files: i64,
     /// Deleted records instead.
     pub deleted: bool,
@@ -245,6 +259,8 @@ impl FilterForm {
             (Sort::Happened, "what happened last first"),
             (Sort::Title, "by title"),
         ];
+        // What is counted is what is there, not what was deleted.
+        let counts = !filter.deleted;
         Self {
             action,
             is_set: *filter != Filter::default(),
@@ -254,20 +270,25 @@ impl FilterForm {
             kinds: Vec::new(),
             // Radio buttons as long as they are seen at a glance.
             compact: known.categories.len() > 12,
-            categories: categories(known, filter.category.as_deref()),
+            categories: categories(known, filter.category.as_deref(), counts),
             any_category: filter.category.is_none(),
-            tags: filter.tags.join(", "),
-            known_tags: known.tags.iter().map(|label| (label.label.clone(), label.records)).collect(),
+            tags: match filter.tags.len() < MOST_TAGS {
+                true => filter.tags.join(", "),
+                // Perhaps more than count were typed: they come back.
+                false => asked.all("tag").map(|typed| typed.text.as_str()).collect::<Vec<_>>().join(", "),
+            },
+            known_tags: known.tags.iter().map(|label| (label.label.clone(), counts.then_some(label.records))).collect(),
             any_tag: filter.any_tag,
             from: asked.text("from"),
             until: asked.text("until"),
-            recorded: filter.time == Time::Recorded,
+            recorded: asked.text("time") == "recorded",
             people: people
-                .present()
+                .all()
+                .filter(|person| person.present || filter.by == Some(person.member))
                 .map(|person| (person.member.0.to_string(), person.name.clone(), filter.by == Some(person.member)))
                 .collect(),
             files: filter.files,
-            with_files: known.with_files,
+            with_files: if counts { known.with_files } else { 0 },
             deleted: filter.deleted,
             sorts: sorts.map(|(sort, name)| (sort_word(sort), name, sort == filter.sort)).into(),
         }
@@ -287,12 +308,14 @@ pub fn sort_words(sort: Sort) -> &'static str {
 }
 
 /// The categories in use, and the chosen one even if nothing is in it.
-fn categories(known: &Suggestions, wanted: Option<&str>) -> Vec<CategoryChoice> {
+fn categories(known: &Suggestions, wanted: Option<&str>, counts: bool) -> Vec<CategoryChoice> {
     let chosen = wanted.map(fold);
     let mut choices: Vec<CategoryChoice> = known
         .categories
         .iter()
-        .map(|label| CategoryChoice::of(&label.label, chosen.as_ref() == Some(&label.key), Some(label.records)))
+        .map(|label| {
+            CategoryChoice::of(&label.label, chosen.as_ref() == Some(&label.key), counts.then_some(label.records))
+        })
         .collect();
     if let Some(category) = wanted.filter(|_| !choices.iter().any(|choice| choice.chosen)) {
         choices.push(CategoryChoice::of(category, true, None));

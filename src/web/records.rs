@@ -43,7 +43,7 @@ pub async fn list(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
     let Surroundings { people, known, .. } = &found.surroundings;
     let chips = filters::chips(PATH, &filter, people, &[]);
     let who = Who::of(&me);
-    let count_words = counting::words(found.count, found.rows.len(), filter.deleted);
+    let count_words = counting::words(found.count, filter.deleted);
     let all_here = found.newer.is_none() && found.older.is_none();
     let status = match all_here {
         true => format!("{count_words} shown"),

@@ -57,8 +57,7 @@ pub async fn show(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
     let (words, typed_filters) = query::split(&typed, now.date());
     let shown = Shown { typed: &typed, filter: &filter };
     let marker = Marker { query: &query, language: app.db.language() };
-    let count_words =
-        found.map(|found| counting::words(found.count, found.hits.len(), filter.deleted)).unwrap_or_default();
+    let count_words = found.map(|found| counting::words(found.count, filter.deleted)).unwrap_or_default();
     let title = match (typed.is_empty(), begins) {
         (true, _) => "Search".to_owned(),
         (false, true) => format!("\u{201c}{}\u{201d} – search", short(&typed)),

@@ -46,9 +46,9 @@ pub async fn show(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
     let cursor = at.map_or_else(|| cursor(&asked, order), |at| Cursor::Before(end_of(at, order, &zone)));
     let mut found = timeline::timeline(&app.db, &me.actor, &cursor, &narrow).await?;
     let Surroundings { people, known, years, .. } = found.surroundings.clone();
-    if let (Some(at), Some(_)) = (at, &found.newer) {
+    if let Some(at) = at {
         let end = end_of(at, order, &zone);
-        let after = timeline::anything_after(&app.db, &me.actor, &end, narrow.filter.deleted).await?;
+        let after = timeline::anything_after(&app.db, &me.actor, &end, &narrow).await?;
         found.newer = after.then_some(Cursor::After(end));
     }
     // What is counted is what is there, by when it happened.
@@ -79,7 +79,7 @@ pub async fn show(State(app): State<App>, Me(me): Me, Asked(asked): Asked) -> Re
                 .then_some(who.may_write),
             frame: Frame::member(with_filters(title(&cursor, at), &chips), Tab::Timeline, who)
                 .wrong(!errors.is_empty())
-                .status(status(&found, at, order, &zone)),
+                .status(status(&found, at, order, is_narrow, &zone)),
             strip: strip(years, current, &|at| to(at, by), is_narrow),
             year: at
                 .and_then(|at| years.iter().find(|year| year.year == i64::from(at.year())))
@@ -197,7 +197,7 @@ fn lead(cursor: &Cursor, deleted: bool, at: Option<Occurred>) -> String {
     at.map_or_else(|| format!("{what}, {by}"), |at| format!("{what}, {by}: {} and before", at.words()))
 }
 
-fn status(found: &TimelinePage, at: Option<Occurred>, order: Order, zone: &TimeZone) -> String {
+fn status(found: &TimelinePage, at: Option<Occurred>, order: Order, is_narrow: bool, zone: &TimeZone) -> String {
     let Some(at) = at else { return String::new() };
     let is_in = |happening: &&Happening| match order {
         Order::Happened => happening.occurred.from_key().starts_with(&at.to_string()),
@@ -208,6 +208,9 @@ fn status(found: &TimelinePage, at: Option<Occurred>, order: Order, zone: &TimeZ
     let when = if at.precision() >= Precision::Day { "on" } else { "in" };
     match found.happenings.iter().find(is_in) {
         Some(_) => format!("{} and before", at.words()),
+        None if found.happenings.is_empty() && is_narrow => {
+            format!("Nothing that fits {when} {} or before", at.words())
+        }
         None if found.happenings.is_empty() => format!("Nothing happened {when} {} or before", at.words()),
         None => format!("Nothing {when} {}. What came before follows", at.words()),
     }

@@ -268,9 +268,14 @@ impl<'a> Walk<'a> {
         asked.into_sql(format!("select count(*) as records from ({}) as w where $2 = $2", walks.join(together)))
     }
 
+    /// The same walk from the beginning of the list.
+    pub(super) fn whole(&self) -> Self {
+        Self { edge: None, backward: false, driver: self.driver.clone(), ..*self }
+    }
+
     /// How many match of as many as are read for a page, from the beginning of the list.
     pub(super) async fn count_read(&self, db: &Db, known: &Suggestions) -> Result<Count> {
-        let whole = Self { edge: None, backward: false, driver: self.driver.clone(), ..*self };
+        let whole = self.whole();
         let count = whole.count(READ).one(db).await?.int("records")?;
         let all = if self.filter.deleted { known.deleted } else { known.records };
         Ok(Count::of_read(count, count > COUNTED || all < READ || whole.stop(db).await?.is_none()))

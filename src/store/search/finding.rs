@@ -189,20 +189,15 @@ impl Asking<'_> {
         parts.iter().map(|part| (*part, bounded(self.way(&self.terms(Some(*part)), many)))).collect()
     }
 
-    /// What a search asks first: on PostgreSQL how frequent its terms are; else the page, and on the first one how many
-    /// there are.
+    /// What a search asks first: on PostgreSQL how frequent its terms are; else the page and, where nothing has to be read for
+    /// it, how many there are.
     pub(super) fn first(&self, parts: &[Part], from: &From, limit: usize) -> Vec<Sql> {
         if self.engine == Engine::Postgres {
             return vec![Frequencies::statement(self.actor, &self.leaves())];
         }
         let mut asked = vec![self.page(&self.ways(parts, limit), from, limit)];
-        asked.extend(self.counts(from).then(|| self.counting()));
+        asked.extend((!self.reads()).then(|| self.counting()));
         asked
-    }
-
-    /// Whether how many there are is told along with a page.
-    fn counts(&self, from: &From) -> bool {
-        from.at.is_none() && !self.reads()
     }
 
     fn may_be_whole(&self, parts: &[Part], from: &From) -> bool {
@@ -243,7 +238,7 @@ impl Asking<'_> {
             }
         }
         let mut ways = self.ways(parts, limit);
-        let counts = self.counts(from) && self.is_many().is_none();
+        let counts = !self.reads() && self.is_many().is_none();
         let mut asked = vec![self.page(&ways, from, limit)];
         asked.extend(counts.then(|| self.counting()));
         let mut answers = db.one_by_one(asked).await?.into_iter();
