@@ -101,8 +101,9 @@ async fn notes(
         .into_sql(format!(
             "select s.record_id, {}
              from search_record as s
-             join record_view as v on v.household_id = s.household_id and v.id = s.record_id
-             where s.household_id = $1 and s.record_id in ({}) and {VISIBLE}",
+             cross join record_view as v
+             where s.household_id = $1 and s.record_id in ({}) and v.household_id = $1 and v.id = s.record_id
+               and {VISIBLE}",
             columns.join(", "),
             ids.join(", ")
         ))
@@ -174,8 +175,9 @@ async fn files(db: &Db, actor: &Actor, records: &[RecordId]) -> Result<HashMap<R
         .into_sql(format!(
             "select a.record_id, a.id, a.file_name
              from attachment as a
-             join record_view as v on v.household_id = a.household_id and v.id = a.record_id
-             where a.household_id = $1 and a.record_id in ({}) and a.standing = 'present' and {VISIBLE}
+             cross join record_view as v
+             where a.household_id = $1 and a.record_id in ({}) and a.standing = 'present'
+               and v.household_id = $1 and v.id = a.record_id and {VISIBLE}
              order by a.position desc
              limit {READ}",
             ids.join(", ")
