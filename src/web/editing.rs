@@ -12,8 +12,9 @@ use crate::domain::access::Visibility;
 use crate::domain::ids::SubmissionKey;
 use crate::domain::membership::LEAVING;
 use crate::error::Error;
+use crate::store::surroundings::{self, Surroundings};
 use crate::store::views::{self, RecordView};
-use crate::store::{accounts, fields, surroundings};
+use crate::store::{accounts, fields};
 
 use super::conflict;
 use super::error::HtmlError;
@@ -175,10 +176,9 @@ fn edit_record(form: Understood, version: i64) -> EditRecord {
 }
 
 async fn show_new(app: &App, me: &Member, mut form: FormView, errors: Errors) -> Result<Response, HtmlError> {
-    let known = surroundings::of(&app.db, &me.actor).await?.known;
+    let Surroundings { known, people, .. } = surroundings::of(&app.db, &me.actor).await?;
     let tags: Vec<String> = known.tags.iter().map(|label| label.label.clone()).collect();
     form.suggest_tags(&tags);
-    let people = surroundings::of(&app.db, &me.actor).await?.people;
     Ok(page_with(
         errors.status(),
         &NewTemplate {
