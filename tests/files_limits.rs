@@ -223,7 +223,8 @@ both_engines! {
             let (taker, actor) = (app.clone(), ana.clone());
             let taking = tokio::spawn(async move { uploads::take(&taker, &actor, "a.bin", u64::MAX, Box::pin(source)).await });
             sender.send(Ok(vec![u8::from(swept); 400_000].into())).await.unwrap();
-            while rows(&home, "upload").await == 0 {
+            // The first one's line waits to be attached, and says nothing of the second.
+            while rows(&home, "upload where digest is null").await == 0 {
                 tokio::task::yield_now().await;
             }
             if swept {
