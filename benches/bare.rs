@@ -49,20 +49,26 @@ const LIST: &str = "select v.id, v.title, v.category, v.visibility, v.state, v.s
     left join member as m on m.household_id = $1 and m.id = v.owner_id
     order by p.position desc";
 
-const RECORD: &str = "select v.title, v.state, v.created_at, v.changed_at, m.name
+const RECORD: &str = "select v.title, v.state, v.created_at, v.changed_at, v.has_files, m.name
     from record_view as v
     left join member as m on m.household_id = v.household_id and m.id = v.owner_id
     where v.household_id = $1 and v.id = $3
       and (v.visibility = 'household' or (v.visibility = 'private' and v.owner_id = $2))";
 
-/// The newest 25 events of a record, and what they changed.
-const STORY: &str = "select e.position, e.event_id, e.kind, e.payload, e.occurred, e.recorded_at, m.name
-    from (select position from timeline_entry
+/// The newest 25 events of a record, and what became of them.
+const STORY: &str = "select e.position, e.version, e.event_id, e.kind, e.payload, e.occurred, e.recorded_at, m.name,
+        s.retracted_by, s.corrected_by
+    from (select position, retracted_by, corrected_by from timeline_entry
           where household_id = $1 and record_id = $2
           order by occurred_from desc, occurred_precision desc, position desc
           limit 25) as s
     join record_events as e on e.household_id = $1 and e.position = s.position
     left join member as m on m.household_id = $1 and m.id = e.actor_id";
+
+/// A record's present files.
+const FILES: &str = "select file_name, media_type, size, occurred from attachment
+    where household_id = $1 and record_id = $2 and standing = 'present'
+    order by position desc limit 60";
 
 enum Pool {
     Sqlite(SqlitePool),
@@ -181,6 +187,7 @@ struct Typed {
 struct Said {
     #[serde(default)]
     text: String,
+    note: Option<Uuid>,
 }
 
 async fn record_page(bare: &Bare, id: Uuid) -> Outcome<Html<String>> {
@@ -188,6 +195,31 @@ async fn record_page(bare: &Bare, id: Uuid) -> Outcome<Html<String>> {
     let found = bare.pool.all(&Taped::new(RECORD, &[household, member, id])).await?;
     let view = found.first().ok_or("there is no such record")?;
     let story = bare.pool.all(&Taped::new(STORY, &[household, id])).await?;
+    let files = match view.bool("has_files")? {
+        true => bare.pool.all(&Taped::new(FILES, &[household, id])).await?,
+        false => Vec::new(),
+    };
+    // What the page says of entries that stand elsewhere in the story: who undid or corrected them, and how a note read before.
+    let mut here = Vec::new();
+    let mut marking = Vec::new();
+    let mut reworded = Vec::new();
+    for row in &story {
+        here.push(row.int("position")?.ok_or("no position")?);
+        marking.extend([row.int("retracted_by")?, row.int("corrected_by")?].into_iter().flatten());
+        if row.text("kind")? == "note_corrected" {
+            let said: Said = serde_json::from_slice(&row.bytes("payload")?)?;
+            reworded.extend(said.note.zip(row.int("version")?));
+        }
+    }
+    marking.retain(|position| !here.contains(position));
+    let marks = match marks(household, &marking) {
+        Some(ask) => bare.pool.all(&ask).await?,
+        None => Vec::new(),
+    };
+    let former = match former(household, id, &reworded) {
+        Some(ask) if story.len() == 25 => bare.pool.all(&ask).await?,
+        _ => Vec::new(),
+    };
     page(|html| {
         let fields: Fields = serde_json::from_str(&view.text("state")?)?;
         item(html, &[view.text("title")?, view.text("name")?, view.instant("created_at")?.to_string()]);
@@ -195,13 +227,56 @@ async fn record_page(bare: &Bare, id: Uuid) -> Outcome<Html<String>> {
             item(html, &[held.label, held.value.map(|typed| typed.value).unwrap_or_default()]);
         }
         item(html, &fields.tags);
-        story.iter().try_for_each(|row| {
+        for row in &story {
             let said: Said = serde_json::from_slice(&row.bytes("payload")?)?;
-            let cells = [row.text("kind")?, row.text("occurred")?, said.text, row.text("name")?];
-            item(html, &cells);
-            Ok(())
-        })
+            item(html, &[row.text("kind")?, row.text("occurred")?, said.text, row.text("name")?]);
+        }
+        for row in files.iter().chain(&marks).chain(&former) {
+            item(html, &texts(row)?);
+        }
+        Ok(())
     })
+}
+
+/// The events at some positions, and who did them.
+fn marks(household: Uuid, positions: &[i64]) -> Option<Taped> {
+    let places: Vec<String> = (0..positions.len()).map(|at| format!("${}", at + 2)).collect();
+    let text = format!(
+        "select e.kind, e.payload, e.recorded_at, m.name from record_events as e
+         left join member as m on m.household_id = $1 and m.id = e.actor_id
+         where e.household_id = $1 and e.position in ({})",
+        places.join(", ")
+    );
+    let mut ask = Taped::new(&text, &[household]);
+    ask.values.extend(positions.iter().map(|position| Bound::Int(Some(*position))));
+    (!positions.is_empty()).then_some(ask)
+}
+
+/// How notes read before corrections at some versions.
+fn former(household: Uuid, record: Uuid, corrections: &[(Uuid, i64)]) -> Option<Taped> {
+    let mut ask = Taped::new("", &[household, record]);
+    let mut looks = Vec::new();
+    for (note, version) in corrections {
+        let at = ask.values.len();
+        ask.values.extend([
+            Bound::Text(Some(format!("note:{note}"))),
+            Bound::Int(Some(*version)),
+            Bound::Uuid(Some(*note)),
+        ]);
+        looks.push(format!(
+            "select e.kind, e.payload, e.occurred from record_events as e
+             where e.household_id = $1 and e.position = coalesce(
+                 (select c.position from record_change as c
+                  where c.household_id = $1 and c.record_id = $2 and c.field = ${} and c.version < ${}
+                  order by c.position desc limit 1),
+                 (select n.position from record_events as n where n.household_id = $1 and n.event_id = ${}))",
+            at + 1,
+            at + 2,
+            at + 3,
+        ));
+    }
+    ask.text = looks.join(" union all ");
+    (!looks.is_empty()).then_some(ask)
 }
 
 /// The program's own statement, every column as it comes.
@@ -294,6 +369,20 @@ impl Row {
     fn opt_text(&self, column: &str) -> Outcome<Option<String>> {
         Ok(match self {
             Self::Sqlite(row) => row.try_get(column)?,
+            Self::Postgres(row) => row.try_get(column)?,
+        })
+    }
+
+    fn int(&self, column: &str) -> Outcome<Option<i64>> {
+        Ok(match self {
+            Self::Sqlite(row) => row.try_get(column)?,
+            Self::Postgres(row) => row.try_get(column)?,
+        })
+    }
+
+    fn bool(&self, column: &str) -> Outcome<bool> {
+        Ok(match self {
+            Self::Sqlite(row) => row.try_get::<i64, _>(column)? != 0,
             Self::Postgres(row) => row.try_get(column)?,
         })
     }

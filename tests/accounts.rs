@@ -498,6 +498,22 @@ both_engines! {
         warm().await;
         change("update account set zone = 'Asia/Tokyo' where id = $1").await;
         assert!(home.ana.open("/account").await.says("Tokyo"));
+        // What is not looked at again is told of: a view that was kept, the household's name.
+        warm().await;
+        let ana = crate::files_limits::ana_of(&home).await;
+        let kept = lifeops::domain::text::ViewName::parse("Papers of the boiler").unwrap();
+        lifeops::store::saved_views::keep(db, &ana, &kept, "/records?files=yes", home.server.app.clock.now()).await.unwrap();
+        assert!(home.ana.open(&record).await.says("Papers of the boiler"));
+        home.ana.open(&record).await;
+        let before = db.meter().trips();
+        home.ana.open(&record).await;
+        assert_eq!(db.meter().trips() - before, 1, "what stands around was asked for once");
+        lifeops::store::saved_views::forget(db, &ana, "Papers of the boiler").await.unwrap();
+        assert!(!home.ana.open(&record).await.says("Papers of the boiler"));
+        warm().await;
+        let wish = lifeops::domain::membership::Wish::Rename { name: lifeops::domain::text::HouseholdName::parse("The Elms").unwrap() };
+        lifeops::commands::household::change_for_operator(&home.server.app, ana.household, wish).await.unwrap();
+        assert!(home.ana.open("/household").await.says("The Elms") && home.ana.open(&record).await.says("The Elms"));
         warm().await;
         let data = "update member set disabled = true where account_id = $1";
         change(data).await;

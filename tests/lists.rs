@@ -12,7 +12,7 @@ use lifeops::store::filter::{self, Cursor, Entered, Filter, Sort};
 use crate::files::add;
 use crate::files_limits::ana_of;
 use crate::search::begin;
-use crate::support::{Home, Page, audit, count_events};
+use crate::support::{Home, Page, audit, count_events, words};
 
 fn titles(page: &Page) -> Vec<String> {
     page.all("main .rows h3")
@@ -345,6 +345,35 @@ both_engines! {
         home.ana.submit(&ask.form_to(&format!("{attic}/keep-private")), &button).await;
         assert!(filter().await.contains("label=\"attic (1)\"") && home.ana.open("/records").await.body.contains("label=\"attic (2)\""));
         assert_ne!(ana.member, ben.member);
+        audit(&home.server.app).await;
+    }
+
+    async fn where_somebody_lives_shows_at_once(engine: Engine) {
+        use lifeops::domain::{instant::Instant, person::{Email, Zone}};
+        // In London it is the 10th, in Pago Pago still the 9th.
+        let noon = lifeops::app::Clock::fixed(Instant::parse("2026-03-10T10:30:00.000000Z").unwrap());
+        let home = Home::set_up(crate::support::Place::empty(engine).await, noon).await;
+        let ana = lifeops::commands::accounts::find(&home.server.app, &Email::parse("ana@home.example").unwrap()).await.unwrap();
+        let other: lifeops::app::App =
+            lifeops::app::Parts { db: home.server.place().open().await, ..(*home.server.app).clone() }.into();
+        let car = home.create(&home.ana, "Car", &[]).await;
+        let form = home.ana.open(&car).await.form(words::NOTE).fill("text", "Washed").fill("occurred", "2026-03-09");
+        home.ana.submit(&form, words::NOTE).await;
+        let told = async |path: &str| home.ben.open(path).await.says("written down 10 March");
+        for path in [car.as_str(), "/timeline"] {
+            assert!(told(path).await && told(path).await, "{path}: for Ben it was the day after");
+        }
+        let lives = async |zone: &str| {
+            lifeops::commands::accounts::set_zone(&other, ana.account, &Zone::parse(zone).unwrap()).await.unwrap();
+        };
+        lives("Pacific/Pago_Pago").await;
+        for path in [car.as_str(), "/timeline"] {
+            assert!(!told(path).await, "{path}: for Ana it was the 9th still");
+        }
+        lives("Europe/London").await;
+        for path in ["/timeline", car.as_str()] {
+            assert!(told(path).await, "{path}");
+        }
         audit(&home.server.app).await;
     }
 }

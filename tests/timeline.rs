@@ -413,8 +413,9 @@ both_engines! {
                 crate::ledger::expect_no_sort_of_everything(engine, &plan, "timeline");
             }
         }
+        let people = lifeops::store::people::of_household(&app.db, actor).await.unwrap();
         meter.record(true);
-        timeline::in_month(&app.db, actor, 5, &[1950, 1961, 2000], 4).await.unwrap();
+        timeline::in_month(&app.db, actor, &people, 5, &[1950, 1961, 2000], 4).await.unwrap();
         for statement in meter.record(false) {
             let plan = crate::ledger::plan_when_large(&app.db, statement.clone()).await;
             assert_eq!(plan.matches("timeline_entry_occurred").count(), 6, "{plan}");

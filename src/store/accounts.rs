@@ -172,10 +172,17 @@ pub async fn set_email(db: &Db, id: AccountId, email: &Email) -> Result<(), DbEr
     Ok(())
 }
 
-/// Changes an account's time zone.
+/// Changes an account's time zone, and tells the household of it.
 pub async fn set_zone(db: &Db, id: AccountId, zone: &Zone) -> Result<(), DbError> {
-    sql("update account set zone = $1 where id = $2").bind(zone.as_str()).bind(id).run(db).await?;
-    Ok(())
+    let mut tx = db.begin().await?;
+    // The household first, as everything does that writes both.
+    sql("update household set quiet_changes = quiet_changes + 1
+          where id in (select household_id from member where account_id = $1)")
+    .bind(id)
+    .later(&mut tx)
+    .await?;
+    sql("update account set zone = $1 where id = $2").bind(zone.as_str()).bind(id).later(&mut tx).await?;
+    tx.commit().await
 }
 
 /// Who sees an account's new records unless their form says otherwise.

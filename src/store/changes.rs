@@ -1,8 +1,9 @@
-//! What an event changed, as its entry in the story keeps it: a page of a story or of the timeline reads one row an event.
+//! What an event says; and what it changed, as its entry in the story keeps it: a page of a story or of the timeline reads one row an event.
 //! The same changes stand in `record_change` too, where a field finds its own history.
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::event::Payload;
 use crate::domain::field::FieldValue;
 use crate::domain::record::{FieldChange, NOTE};
 use crate::domain::when::Occurred;
@@ -21,6 +22,13 @@ struct Kept {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     effective: Option<String>,
     in_force: bool,
+}
+
+/// What an event says, from its columns.
+pub(super) fn payload(row: &Row) -> Result<Payload> {
+    let payload = Payload::decode(row.str("kind")?, row.int("payload_version")?, row.slice("payload")?);
+    let position = row.int("position")?;
+    payload.map_err(|problem| Error::internal(format!("event {position}: {problem}")))
 }
 
 /// A change as it is shown: what was told late about an earlier time replaced nothing that was there to be seen.

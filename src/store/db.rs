@@ -5,6 +5,7 @@
 //! of values is checked against the text, because SQLite takes a missing one for NULL without a word.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -92,11 +93,12 @@ pub(super) enum Pools {
 pub struct Sql {
     text: Cow<'static, str>,
     values: Vec<Value>,
+    is_single: bool,
 }
 
 /// Begins a statement from its text.
 pub fn sql(text: impl Into<Cow<'static, str>>) -> Sql {
-    Sql { text: text.into(), values: Vec::new() }
+    Sql { text: text.into(), values: Vec::new(), is_single: false }
 }
 
 impl Sql {
@@ -110,6 +112,35 @@ impl Sql {
     pub fn bind_all<V: Into<Value>>(mut self, values: impl IntoIterator<Item = V>) -> Self {
         self.values.extend(values.into_iter().map(Into::into));
         self
+    }
+
+    /// Says that it finds a row at most, none of whose columns is always null.
+    pub fn single(mut self) -> Self {
+        self.is_single = true;
+        self
+    }
+
+    /// Both statements as one, the columns of the other one last, and null where it finds nothing.
+    fn beside(&self, other: &Self) -> Self {
+        let mut text = format!("select q.*, f.* from ({}) as q left join (", self.text);
+        for (nth, piece) in other.text.split('\'').enumerate() {
+            if nth % 2 == 1 {
+                let _ = write!(text, "'{piece}'");
+                continue;
+            }
+            let mut rest = piece;
+            while let Some((before, after)) = rest.split_once('$') {
+                let digits = after.len() - after.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+                let number: usize = after[..digits].parse().unwrap_or_default();
+                let _ = write!(text, "{before}${}", number + self.values.len());
+                rest = &after[digits..];
+            }
+            text.push_str(rest);
+        }
+        text.push_str(") as f on true");
+        let mut both = sql(text);
+        both.values = self.values.iter().chain(&other.values).cloned().collect();
+        both
     }
 
     /// The statement's text.
@@ -446,23 +477,36 @@ impl Db {
     pub async fn one_by_one(&self, mut statements: Vec<Sql>) -> Result<Vec<Vec<Row>>, DbError> {
         statements.iter().try_for_each(Sql::check)?;
         let claimed = claim::Asked::take();
-        if let Some(question) = claimed.question() {
-            statements.insert(0, question.clone());
+        let Some(question) = claimed.question() else { return self.ask(statements).await };
+        let single = statements.first().filter(|first| first.is_single && self.engine() == Engine::Postgres);
+        if let Some(both) = single.and_then(|first| claimed.beside(first)) {
+            statements[0] = both;
+            let mut found = self.ask(statements).await?;
+            let both = found[0].pop().map(|row| row.apart(claim::TOLD)).transpose()?;
+            let (answer, first) = both.map_or((None, None), |(answer, first)| (Some(answer), first));
+            claimed.settle(self, answer.as_ref()).await?;
+            found[0] = first.into_iter().collect();
+            return Ok(found);
         }
+        statements.insert(0, question.clone());
+        let mut found = self.ask(statements).await?;
+        claimed.settle(self, found.remove(0).first()).await?;
+        Ok(found)
+    }
+
+    /// Asks and waits for the rows of each.
+    async fn ask(&self, statements: Vec<Sql>) -> Result<Vec<Vec<Row>>, DbError> {
         if statements.is_empty() {
             return Ok(Vec::new());
         }
         let statements = Arc::new(statements);
         self.meter.trip();
-        let mut found = match &self.pools {
+        let found = match &self.pools {
             Pools::Sqlite { direct, .. } => direct.all(Arc::clone(&statements), self.patience).await?,
             Pools::Postgres { direct, .. } => direct.all(&statements, self.patience).await?,
         };
         for (statement, rows) in statements.iter().zip(&found) {
             self.meter.count(statement, rows.len());
-        }
-        if claimed.question().is_some() {
-            claimed.settle(&found.remove(0))?;
         }
         Ok(found)
     }
@@ -576,6 +620,13 @@ mod tests {
         assert_eq!(parameters("select 1"), 0);
         assert_eq!(parameters("select $1, $2 where a = '$9' and b = $2"), 2);
         assert_eq!(parameters("select $12"), 12);
+    }
+
+    #[test]
+    fn stands_beside_another_with_its_own_parameters() {
+        let both = sql("select $1 + $2 as n").bind(1_i64).bind(2_i64).beside(&sql("select '$1', $1, $12").bind(3_i64));
+        let text = "select q.*, f.* from (select $1 + $2 as n) as q left join (select '$1', $3, $14) as f on true";
+        assert_eq!((both.text(), both.values().len()), (text, 3));
     }
 
     #[test]

@@ -295,7 +295,7 @@ pub async fn list(db: &Db, actor: &Actor, filter: &Filter, entered: Entered, cur
         },
     };
     Ok(ListPage {
-        rows: found.iter().map(|(_, row)| Listed::read(row)).collect::<Result<_>>()?,
+        rows: found.iter().map(|(_, row)| Listed::read(row, &surroundings.people)).collect::<Result<_>>()?,
         newer: newer.map(Cursor::After),
         older: older.map(Cursor::Before),
         stopped,

@@ -18,7 +18,7 @@ use super::attachments;
 use super::changes;
 use super::conditions::places;
 use super::db::{Db, Row, Sql, Value, sql};
-use super::people::{self, ACTOR, ACTOR_ZONE};
+use super::people::{self, People};
 use super::surroundings;
 use super::views::{self, RecordView};
 use super::wordings;
@@ -145,18 +145,15 @@ pub async fn history(
     );
     let values: [Value; 3] = [edge.from.into(), edge.precision.into(), edge.position.into()];
     let story = statement(actor, record, &entries, order, &values);
-    let shown = attachments::shown_statement(actor, record, None, files);
-    let (view, mut rows, shown) = if surroundings::may_be_known() {
-        let asked = vec![views::alone_statement(actor, record), story, shown];
-        let (answers, surroundings) = surroundings::with(db, actor, asked).await?;
-        let mut answers = answers.into_iter();
-        let mut next = || answers.next().unwrap_or_default();
-        (views::read_alone(next().first(), surroundings.people)?, next(), next())
+    let (view, mut rows) = if surroundings::may_be_known() {
+        let asked = vec![views::alone_statement(actor, record), story];
+        let (mut answers, surroundings) = surroundings::with(db, actor, asked).await?;
+        let rows = answers.pop().unwrap_or_default();
+        (views::read_alone(answers.first().and_then(|rows| rows.first()), &surroundings)?, rows)
     } else {
-        let [view, rows, shown] = db.together([views::record_statement(actor, record), story, shown]).await?;
-        (views::read_record(view.first())?, rows, shown)
+        let [view, rows] = db.together([views::record_statement(actor, record), story]).await?;
+        (views::read_record(view.first())?, rows)
     };
-    let (files, more_files) = attachments::read_shown(&shown, files)?;
     let more = rows.len() > page;
     rows.truncate(page);
     if !forward {
@@ -176,10 +173,14 @@ pub async fn history(
         (true, _) => (true, more),
         (false, _) => (more, true),
     };
+    let whole = usize::try_from(view.state.version) == Ok(rows.len());
+    let shown = view.has_files().then(|| attachments::shown_statement(actor, record, None, files));
+    let (entries, shown) = read(db, actor, record, &rows, &view.people, whole, shown).await?;
+    let (files, more_files) = attachments::read_shown(&shown, files)?;
     Ok(HistoryPage {
         files,
         more_files,
-        entries: read(db, actor, record, &rows).await?,
+        entries,
         newer: first.filter(|_| has_newer).map(Cursor::After),
         older: last.filter(|_| has_older).map(Cursor::Before),
         total: view.state.version,
@@ -198,8 +199,10 @@ pub async fn entry(db: &Db, actor: &Actor, record: RecordId, event: EventId) -> 
              on s.household_id = e.household_id and s.record_id = e.record_id and s.version = e.version
          where e.household_id = $1 and e.event_id = $4 and e.record_id = $3 and {SEEN}"
     );
-    let story = statement(actor, record, &entries, "desc", &[event.into()]).all(db).await?;
-    read(db, actor, record, &story).await?.pop().ok_or(Error::NotFound)
+    let story = statement(actor, record, &entries, "desc", &[event.into()]);
+    let [people, story] = db.together([people::statement(actor), story]).await?;
+    let (mut entries, _) = read(db, actor, record, &story, &people::read(&people)?, false, None).await?;
+    entries.pop().ok_or(Error::NotFound)
 }
 
 /// The condition under which the member (`$2`) sees the record (`$3`) of the household (`$1`).
@@ -212,10 +215,9 @@ fn statement(actor: &Actor, record: RecordId, entries: &str, order: &str, values
     sql(format!(
         "select page.version, page.occurred_from, page.occurred_precision, page.retracted_by, page.corrected_by,
                 page.changes, e.position, e.event_id, e.kind, e.payload_version, e.payload, e.via, e.batch_id, e.occurred,
-                e.recorded_at, {ACTOR}, {ACTOR_ZONE}
+                e.recorded_at, e.actor_id
          from ({entries}) as page
          cross join record_events as e
-         left join member as m on m.household_id = e.household_id and m.id = e.actor_id
          where e.household_id = page.household_id and e.position = page.position
          order by page.occurred_from {order}, page.occurred_precision {order}, page.position {order}"
     ))
@@ -225,60 +227,119 @@ fn statement(actor: &Actor, record: RecordId, entries: &str, order: &str, values
     .bind_all(values.iter().cloned())
 }
 
-async fn read(db: &Db, actor: &Actor, record: RecordId, rows: &[Row]) -> Result<Vec<HistoryEntry>> {
-    let mut payloads = Vec::with_capacity(rows.len());
-    let mut corrections = Vec::new();
-    let mut marking = Vec::new();
+/// Tells entries, and asks together for what they need that does not stand among them, and for `more`. `whole` says that
+/// they are all of the record's.
+async fn read(
+    db: &Db,
+    actor: &Actor,
+    record: RecordId,
+    rows: &[Row],
+    people: &People,
+    whole: bool,
+    more: Option<Sql>,
+) -> Result<(Vec<HistoryEntry>, Vec<Row>)> {
+    let mut told = Vec::with_capacity(rows.len());
     for row in rows {
-        marking.extend(row.opt_int("retracted_by")?);
-        marking.extend(row.opt_int("corrected_by")?);
-        let position = row.int("position")?;
-        let payload = Payload::decode(&row.text("kind")?, row.int("payload_version")?, &row.bytes("payload")?)
-            .map_err(|problem| Error::internal(format!("event {position}: {problem}")))?;
-        if let Payload::NoteCorrected(correction) = &payload {
-            corrections.push((correction.note, row.int("version")?));
-        }
-        payloads.push(payload);
+        told.push(Told::read(row)?);
     }
-    // What few entries need is asked for together.
-    let mut asked: Vec<Sql> = wordings::before_statement(actor, record, &corrections).into_iter().collect();
+    let mut marks = HashMap::new();
+    let mut marking = Vec::new();
+    for position in told.iter().flat_map(|told| [told.retracted_by, told.corrected_by]).flatten() {
+        match told.iter().zip(rows).find(|(told, _)| told.position == position) {
+            Some((_, row)) => drop(marks.insert(position, mark(row, people)?)),
+            None => marking.push(position),
+        }
+    }
+    let corrections: Vec<(EventId, i64)> = told.iter().filter_map(Told::corrects).collect();
+    let mut reworded = Vec::new();
+    if whole {
+        for (note, version) in &corrections {
+            reworded.push(before(&told, *note, *version)?);
+        }
+    }
+    let unknown = if whole { &[][..] } else { &corrections[..] };
+    let mut asked: Vec<Sql> = more.into_iter().collect();
+    let of_more = asked.len();
+    asked.extend(wordings::before_statement(actor, record, unknown));
     let of_wordings = asked.len();
     asked.extend(marks_statement(actor, &marking));
     let of_marks = asked.len();
-    asked.extend(attachments::named_statement(actor, record, &files_of(&payloads)));
-    let found = db.one_by_one(asked).await?;
-    let mut reworded = wordings::read_before(&found[..of_wordings], corrections.len())?.into_iter();
-    let marks = read_marks(&found[of_wordings..of_marks])?;
+    asked.extend(attachments::named_statement(actor, record, &files_of(&told)));
+    let mut found = db.one_by_one(asked).await?;
+    reworded.extend(wordings::read_before(&found[of_more..of_wordings], unknown.len())?);
+    marks.extend(read_marks(&found[of_wordings..of_marks], people)?);
     let files = attachments::read_named(&found[of_marks..])?;
     let file = |id: Option<AttachmentId>| id.and_then(|id| files.iter().find(|file| file.id == id).cloned());
+    let mut reworded = reworded.into_iter();
     let mut entries = Vec::with_capacity(rows.len());
-    for (row, payload) in rows.iter().zip(payloads) {
-        let position = row.int("position")?;
-        let reworded = match &payload {
-            Payload::NoteCorrected(_) => reworded.next().flatten(),
-            _ => None,
-        };
-        let (of, instead_of) = about(&payload);
+    for (row, told) in rows.iter().zip(told) {
+        let reworded = told.corrects().and_then(|_| reworded.next().flatten());
+        let (of, instead_of) = about(&told.payload);
         entries.push(HistoryEntry {
             file: file(of),
             instead_of: file(instead_of),
-            event: EventId(row.uuid("event_id")?),
-            version: row.int("version")?,
-            position,
-            payload,
-            occurred: Occurred::parse_iso(&row.text("occurred")?).map_err(|e| super::db::bad("occurred", &e.0))?,
+            event: told.event,
+            version: told.version,
+            position: told.position,
+            payload: told.payload,
+            occurred: told.occurred,
             recorded: row.instant("recorded_at")?,
-            actor_name: people::actor(row)?,
-            actor_zone: people::actor_zone(row)?,
+            actor_name: people.called_in(row, "actor_id")?,
+            actor_zone: people.zone_in(row, "actor_id")?,
             via: row.text("via")?,
             batch: row.opt_uuid("batch_id")?.map(BatchId),
             changes: changes::read(row)?,
-            retracted: row.opt_int("retracted_by")?.and_then(|by| marks.get(&by).cloned()),
-            corrected: row.opt_int("corrected_by")?.and_then(|by| marks.get(&by).cloned()),
+            retracted: told.retracted_by.and_then(|by| marks.get(&by).cloned()),
+            corrected: told.corrected_by.and_then(|by| marks.get(&by).cloned()),
             reworded,
         });
     }
-    Ok(entries)
+    found.truncate(of_more);
+    Ok((entries, found.pop().unwrap_or_default()))
+}
+
+/// What entries have to do with each other.
+struct Told {
+    event: EventId,
+    version: i64,
+    position: i64,
+    payload: Payload,
+    occurred: Occurred,
+    retracted_by: Option<i64>,
+    corrected_by: Option<i64>,
+}
+
+impl Told {
+    fn read(row: &Row) -> Result<Self> {
+        Ok(Self {
+            event: EventId(row.uuid("event_id")?),
+            version: row.int("version")?,
+            position: row.int("position")?,
+            payload: changes::payload(row)?,
+            occurred: Occurred::parse_iso(row.str("occurred")?).map_err(|e| super::db::bad("occurred", &e.0))?,
+            retracted_by: row.opt_int("retracted_by")?,
+            corrected_by: row.opt_int("corrected_by")?,
+        })
+    }
+
+    /// For a correction: of which note, and its place in the stream.
+    fn corrects(&self) -> Option<(EventId, i64)> {
+        match &self.payload {
+            Payload::NoteCorrected(correction) => Some((correction.note, self.version)),
+            _ => None,
+        }
+    }
+}
+
+/// How a note read before a correction, where all of the record's entries are at hand: as the last correction before it that
+/// holds put it, or as the note itself did. The same as [`wordings::before_statement`] finds.
+fn before(told: &[Told], note: EventId, version: i64) -> Result<Option<Wording>> {
+    let holds = |told: &&Told| {
+        told.retracted_by.is_none() && told.corrects().is_some_and(|(of, at)| of == note && at < version)
+    };
+    let earlier = told.iter().filter(holds).max_by_key(|told| told.version);
+    let source = earlier.or_else(|| told.iter().find(|told| told.event == note));
+    source.map(|told| wordings::wording_of(&told.payload, told.occurred)).transpose().map(Option::flatten)
 }
 
 /// The file that an event is about, and the one whose place it takes.
@@ -291,8 +352,8 @@ fn about(payload: &Payload) -> (Option<AttachmentId>, Option<AttachmentId>) {
     }
 }
 
-fn files_of(payloads: &[Payload]) -> Vec<AttachmentId> {
-    payloads.iter().map(about).flat_map(|(of, instead_of)| of.into_iter().chain(instead_of)).collect()
+fn files_of(told: &[Told]) -> Vec<AttachmentId> {
+    told.iter().map(|told| about(&told.payload)).flat_map(|(of, instead_of)| of.into_iter().chain(instead_of)).collect()
 }
 
 pub(super) fn change(row: &Row) -> Result<FieldChange> {
@@ -314,9 +375,8 @@ pub(super) fn change(row: &Row) -> Result<FieldChange> {
 fn marks_statement(actor: &Actor, positions: &[i64]) -> Option<Sql> {
     let places = places(2, positions)?;
     let statement = sql(format!(
-        "select e.position, e.event_id, e.kind, e.payload_version, e.payload, e.recorded_at, {ACTOR}
+        "select e.position, e.event_id, e.kind, e.payload_version, e.payload, e.recorded_at, e.actor_id
          from record_events as e
-         left join member as m on m.household_id = e.household_id and m.id = e.actor_id
          where e.household_id = $1 and e.position in ({})",
         places.0
     ));
@@ -324,19 +384,18 @@ fn marks_statement(actor: &Actor, positions: &[i64]) -> Option<Sql> {
 }
 
 /// What it found, by position.
-fn read_marks(answers: &[Vec<Row>]) -> Result<HashMap<i64, Mark>> {
-    answers.iter().flatten().map(|row| Ok((row.int("position")?, mark(row)?))).collect()
+fn read_marks(answers: &[Vec<Row>], people: &People) -> Result<HashMap<i64, Mark>> {
+    answers.iter().flatten().map(|row| Ok((row.int("position")?, mark(row, people)?))).collect()
 }
 
-fn mark(row: &Row) -> Result<Mark> {
-    let payload = Payload::decode(&row.text("kind")?, row.int("payload_version")?, &row.bytes("payload")?);
-    let reason = match payload {
+fn mark(row: &Row, people: &People) -> Result<Mark> {
+    let reason = match changes::payload(row) {
         Ok(Payload::EventRetracted(EventRetracted { reason, .. })) => reason.map(|reason| reason.to_string()),
         _ => None,
     };
     Ok(Mark {
         event: EventId(row.uuid("event_id")?),
-        by_name: people::actor(row)?,
+        by_name: people.called_in(row, "actor_id")?,
         at: row.instant("recorded_at")?,
         reason,
     })

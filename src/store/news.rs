@@ -4,17 +4,17 @@
 use std::collections::HashMap;
 
 use crate::domain::access::{Actor, Visibility};
-use crate::domain::event::Payload;
 use crate::domain::ids::{MemberId, RecordId};
 use crate::domain::person::Called;
 use crate::domain::summary::Summary;
 use crate::domain::when::Occurred;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 use super::changes;
 use super::conditions::places;
 use super::db::{Db, Row, Sql, Tx, sql};
-use super::people::{self, ACTOR};
+use super::people::People;
+use super::surroundings;
 use super::views::{self, RecordView};
 
 /// How many records are told at most.
@@ -69,8 +69,11 @@ pub struct News {
 /// # Errors
 /// If the database refuses.
 pub async fn lately(db: &Db, actor: &Actor, limit: usize) -> Result<(Vec<RecordView>, News)> {
-    let [lately, news] = db.together([views::lately_statement(actor, limit), news_statement(actor)]).await?;
-    Ok((views::read_lately(&lately)?, tell(db, actor, &news).await?))
+    let asked = vec![views::lately_statement(actor, limit), news_statement(actor)];
+    let (answers, surroundings) = surroundings::with(db, actor, asked).await?;
+    let [lately, news] = &answers[..] else { return Ok((Vec::new(), News::default())) };
+    let people = &surroundings.people;
+    Ok((views::read_lately(lately, people)?, tell(db, actor, news, people).await?))
 }
 
 /// Up to where the member has seen everything: as was said last, or where the member joined.
@@ -136,7 +139,7 @@ fn news_statement(actor: &Actor) -> Sql {
     .bind(true)
 }
 
-async fn tell(db: &Db, actor: &Actor, rows: &[Row]) -> Result<News> {
+async fn tell(db: &Db, actor: &Actor, rows: &[Row], people: &People) -> Result<News> {
     let mut upto = 0;
     let mut records = Vec::with_capacity(rows.len());
     for row in rows {
@@ -146,7 +149,7 @@ async fn tell(db: &Db, actor: &Actor, rows: &[Row]) -> Result<News> {
     let more = records.len() > TOLD;
     let mut found = counted(db, actor, &records).await?;
     found.truncate(TOLD);
-    let mut latest = events(db, actor, &found).await?;
+    let mut latest = events(db, actor, &found, people).await?;
     let mut records = Vec::with_capacity(found.len());
     for known in &found {
         let told: Vec<Told> = known.last.iter().filter_map(|position| latest.remove(position)).collect();
@@ -254,19 +257,17 @@ struct Told {
 }
 
 /// The latest event of each who wrote, by position.
-async fn events(db: &Db, actor: &Actor, found: &[Counted]) -> Result<HashMap<i64, Told>> {
+async fn events(db: &Db, actor: &Actor, found: &[Counted], people: &People) -> Result<HashMap<i64, Told>> {
     let positions: Vec<i64> = found.iter().flat_map(|known| known.last.iter().copied()).collect();
     let Some((places, positions)) = places(3, &positions) else { return Ok(HashMap::new()) };
     let rows = sql(format!(
         "select e.position, e.record_id, e.kind, e.payload_version, e.payload, e.occurred, v.title, v.category,
-                v.visibility, v.owner_id, o.name as owner_name, {ACTOR},
+                v.visibility, v.owner_id, e.actor_id,
                 case when e.kind = 'record_updated' then t.changes end as changes
          from record_events as e
          join timeline_entry as t
              on t.household_id = e.household_id and t.record_id = e.record_id and t.version = e.version
          join record_view as v on v.household_id = e.household_id and v.id = e.record_id
-         left join member as o on o.household_id = v.household_id and o.id = v.owner_id
-         left join member as m on m.household_id = e.household_id and m.id = e.actor_id
          where e.household_id = $1 and e.position in ({places})
            and (v.visibility = 'household' or (v.visibility = 'private' and v.owner_id = $2))"
     ))
@@ -278,20 +279,21 @@ async fn events(db: &Db, actor: &Actor, found: &[Counted]) -> Result<HashMap<i64
     let mut told = HashMap::with_capacity(rows.len());
     for row in &rows {
         let position = row.int("position")?;
-        let payload = Payload::decode(&row.text("kind")?, row.int("payload_version")?, &row.bytes("payload")?)
-            .map_err(|problem| Error::internal(format!("event {position}: {problem}")))?;
-        let occurred = Occurred::parse_iso(&row.text("occurred")?).map_err(|e| super::db::bad("occurred", &e.0))?;
-        let mine = row.opt_uuid("owner_id")?.map(MemberId) == Some(actor.member);
+        let payload = changes::payload(row)?;
+        let occurred = Occurred::parse_iso(row.str("occurred")?).map_err(|e| super::db::bad("occurred", &e.0))?;
+        let keeper = row.opt_uuid("owner_id")?.map(MemberId);
         told.insert(
             position,
             Told {
                 title: row.text("title")?,
                 category: row.opt_text("category")?,
-                private: row.text("visibility")? == Visibility::Private.as_str(),
-                by: people::actor(row)?,
+                private: row.str("visibility")? == Visibility::Private.as_str(),
+                by: people.called_in(row, "actor_id")?,
                 last: Summary::of(&payload, occurred, &changes::read(row)?),
                 occurred,
-                other_keeper: row.opt_text("owner_name")?.filter(|_| !mine),
+                other_keeper: keeper
+                    .filter(|keeper| *keeper != actor.member)
+                    .map(|keeper| people.name(Some(keeper)).to_owned()),
             },
         );
     }

@@ -15,43 +15,21 @@ use crate::error::Result;
 
 use super::db::{DbError, On, Row, Sql, Tx, bad, rows_of, sql};
 
-macro_rules! actor_at {
-    ($position:literal) => {
-        concat!(
-            "m.name as actor_name,
-    case when m.named_at <= ",
-            $position,
-            " then m.name
-         else (select named.name from member_name as named
-               where named.household_id = m.household_id and named.member_id = m.id and named.position <= ",
-            $position,
-            "
-               order by named.position desc
-               limit 1) end as actor_then"
-        )
-    };
-}
-
 /// Two columns for whoever did the event `e`, where `m` is that member's row: the name today, and the name at the time.
-/// [`actor`] reads them. Only events from before the latest name ask the table of names, for one row of its key.
-pub(super) const ACTOR: &str = actor_at!("e.position");
-
-/// The same for whoever did the latest event of a record `v`.
-pub(super) const LAST_BY: &str = actor_at!("v.position");
-
-/// The time zone of whoever did it, where `m` is that member's row, for [`actor_zone`].
-pub(super) const ACTOR_ZONE: &str = "(select account.zone from account where account.id = m.account_id) as actor_zone";
+/// [`actor`] reads them. Only events from before the latest name ask the table of names, for one row of its key. A page
+/// that knows the household's people asks [`People::called`] instead, which costs no look-up for each row.
+pub(super) const ACTOR: &str = "m.name as actor_name,
+    case when m.named_at <= e.position then m.name
+         else (select named.name from member_name as named
+               where named.household_id = m.household_id and named.member_id = m.id and named.position <= e.position
+               order by named.position desc
+               limit 1) end as actor_then";
 
 /// Who did an event, from the columns of [`ACTOR`]; none for the program itself.
 pub(super) fn actor(row: &Row) -> Result<Option<Called>, DbError> {
     let Some(now) = row.opt_text("actor_name")? else { return Ok(None) };
     let then = row.opt_text("actor_then")?.unwrap_or_else(|| now.clone());
     Ok(Some(Called::new(then, &now)))
-}
-
-/// The time zone of whoever did an event, from the columns of [`ACTOR`]: "today" was theirs when they wrote it down.
-pub(super) fn actor_zone(row: &Row) -> Result<Option<String>, DbError> {
-    row.opt_text("actor_zone")
 }
 
 /// Writes the names that the household's stream tells. Rows are only ever added, as events are; a rebuild empties the
@@ -95,6 +73,8 @@ pub struct Person {
     pub present: bool,
     /// Until when the member still sees what the household shares, if they are leaving.
     pub until: Option<Instant>,
+    /// The time zone in which the member lives.
+    zone: Option<String>,
     /// Earlier names and today's, each from a position on, in order.
     names: Vec<(i64, String)>,
 }
@@ -104,14 +84,15 @@ pub struct Person {
 pub struct People(Vec<Person>);
 
 /// Everybody of the household `$1` in one column, a line for each name: member, whether present (`+`), disabled (`-`) or
-/// until when, role, since which position, name. One column of a statement that is asked anyway costs less than a
-/// statement of its own.
+/// until when, role, time zone, since which position, name. One column of a statement that is asked anyway costs less than
+/// a statement of its own.
 pub(super) const PEOPLE: &str = "(select string_agg(
         cast(known.id as text) || ' ' || case when known.disabled then '-' when known.removed_at is null then '+'
-            else replace(cast(known.removed_at as text), ' ', 'T') end || ' ' || known.role || ' '
+            else replace(cast(known.removed_at as text), ' ', 'T') end || ' ' || known.role || ' ' || coalesce(account.zone, '-') || ' '
             || cast(coalesce(named.position, 0) as text) || ' ' || coalesce(named.name, known.name),
         '\n' order by known.joined_at, known.id, named.position)
      from member as known
+     left join account on account.id = known.account_id
      left join member_name as named on named.household_id = known.household_id and named.member_id = known.id
      where known.household_id = $1) as people";
 
@@ -120,13 +101,13 @@ impl People {
     pub(super) fn read(row: &Row) -> Result<Self, DbError> {
         let mut people: Vec<Person> = Vec::new();
         for line in row.opt_text("people")?.unwrap_or_default().lines() {
-            let (member, place, role, position, name) =
+            let (member, place, role, zone, position, name) =
                 parts(line).ok_or_else(|| bad("people", "it is no line of a member"))?;
             match people.last_mut().filter(|person| person.member == member) {
                 Some(person) => person.name.clone_from(&name),
                 None => {
                     let (present, until) = (place == Place::Present, place.until());
-                    people.push(Person { member, name: name.clone(), role, present, until, names: Vec::new() });
+                    people.push(Person { member, name: name.clone(), role, present, until, zone, names: Vec::new() });
                 }
             }
             if let Some(person) = people.last_mut() {
@@ -151,9 +132,31 @@ impl People {
         self.0.iter().filter(|person| person.present)
     }
 
+    /// Somebody who belongs to the household or once did.
+    fn find(&self, member: MemberId) -> Option<&Person> {
+        self.0.iter().find(|person| person.member == member)
+    }
+
+    /// What a member is called today; nothing if there is no such member.
+    pub fn name(&self, member: Option<MemberId>) -> &str {
+        member.and_then(|member| self.find(member)).map_or("", |person| &person.name)
+    }
+
+    /// The time zone of whoever a column names: "today" was theirs when they wrote something down.
+    pub(super) fn zone_in(&self, row: &Row, column: &str) -> Result<Option<String>, DbError> {
+        let person = row.opt_uuid(column)?.and_then(|member| self.find(MemberId(member)));
+        Ok(person.and_then(|person| person.zone.clone()))
+    }
+
+    /// Whoever a column names, as they were called at the row's `position`; none for the program itself.
+    pub(super) fn called_in(&self, row: &Row, column: &str) -> Result<Option<Called>, DbError> {
+        let Some(member) = row.opt_uuid(column)? else { return Ok(None) };
+        Ok(self.called(MemberId(member), row.int("position")?))
+    }
+
     /// What a member was called at a position of the ledger; none if there is no such member.
     pub fn called(&self, member: MemberId, position: i64) -> Option<Called> {
-        let person = self.0.iter().find(|person| person.member == member)?;
+        let person = self.find(member)?;
         let then = person.names.iter().rev().find(|(since, _)| *since <= position);
         Some(Called::new(then.map_or(&person.name, |(_, name)| name), &person.name))
     }
@@ -188,13 +191,14 @@ impl Place {
     }
 }
 
-fn parts(line: &str) -> Option<(MemberId, Place, Role, i64, String)> {
-    let mut parts = line.splitn(5, ' ');
+fn parts(line: &str) -> Option<(MemberId, Place, Role, Option<String>, i64, String)> {
+    let mut parts = line.splitn(6, ' ');
     let member = parts.next()?.parse().ok()?;
     let place = Place::read(parts.next()?)?;
     let role = parts.next()?.parse().ok()?;
+    let zone = Some(parts.next()?).filter(|zone| *zone != "-").map(str::to_owned);
     let position = parts.next()?.parse().ok()?;
-    Some((member, place, role, position, parts.next()?.to_owned()))
+    Some((member, place, role, zone, position, parts.next()?.to_owned()))
 }
 
 /// The household of who asks: its name, and everybody in it.

@@ -6,6 +6,7 @@ use crate::domain::text::{ViewName, fold};
 use crate::error::Result;
 
 use super::db::{Db, DbError, Row, sql};
+use super::surroundings::quiet_change;
 
 /// How many a member keeps.
 pub const MOST: i64 = 30;
@@ -36,6 +37,8 @@ pub(super) fn read(row: &Row) -> Result<Vec<SavedView>, DbError> {
 /// # Errors
 /// If the database refuses.
 pub async fn keep(db: &Db, actor: &Actor, name: &ViewName, address: &str, at: Instant) -> Result<bool> {
+    let mut tx = db.begin().await?;
+    quiet_change(actor.household).later(&mut tx).await?;
     let kept = sql(format!(
         "insert into saved_view (household_id, member_id, name_key, name, address, created_at)
          select $1, $2, $3, $4, $5, $6
@@ -50,8 +53,9 @@ pub async fn keep(db: &Db, actor: &Actor, name: &ViewName, address: &str, at: In
     .bind(name.as_str())
     .bind(address)
     .bind(at)
-    .run(db)
+    .run(&mut tx)
     .await?;
+    tx.commit().await?;
     Ok(kept > 0)
 }
 
@@ -60,11 +64,13 @@ pub async fn keep(db: &Db, actor: &Actor, name: &ViewName, address: &str, at: In
 /// # Errors
 /// If the database refuses.
 pub async fn forget(db: &Db, actor: &Actor, name: &str) -> Result<()> {
+    let mut tx = db.begin().await?;
+    quiet_change(actor.household).later(&mut tx).await?;
     sql("delete from saved_view where household_id = $1 and member_id = $2 and name_key = $3")
         .bind(actor.household)
         .bind(actor.member)
         .bind(fold(name))
-        .run(db)
+        .later(&mut tx)
         .await?;
-    Ok(())
+    Ok(tx.commit().await?)
 }

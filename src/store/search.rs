@@ -16,6 +16,7 @@ use super::count::{COUNTED, Count};
 use super::db::{Db, Row, bad};
 use super::filter::{Entered, Filter, Key};
 use super::history;
+use super::people::People;
 use super::surroundings::{self, Surroundings};
 use super::views::{Listed, Suggestions};
 
@@ -91,9 +92,9 @@ impl Hit {
         serde_json::from_str(&self.state).map_err(|error| bad("state", &error.to_string()).into())
     }
 
-    fn read(row: &Row) -> Result<Self> {
+    fn read(row: &Row, people: &People) -> Result<Self> {
         Ok(Self {
-            listed: Listed::read(row)?,
+            listed: Listed::read(row, people)?,
             state: row.text("state")?,
             words: row.text("words")?,
             has_files: row.bool("has_files")?,
@@ -201,7 +202,7 @@ pub async fn search(db: &Db, actor: &Actor, wanted: &Wanted<'_>, cursor: Cursor)
     }
     let mut hits = Vec::with_capacity(found.len());
     for (_, row) in &found {
-        hits.push(Hit::read(row)?);
+        hits.push(Hit::read(row, &surroundings.people)?);
     }
     spots::find(db, actor, wanted.query, &mut hits).await?;
     let place =
@@ -279,7 +280,7 @@ async fn sorted(db: &Db, actor: &Actor, wanted: &Wanted<'_>, place: &Place) -> R
     }
     let mut hits = Vec::with_capacity(rows.len());
     for row in &rows {
-        hits.push(Hit::read(row)?);
+        hits.push(Hit::read(row, &surroundings.people)?);
     }
     spots::find(db, actor, wanted.query, &mut hits).await?;
     let window = From { at: place.window.map(|position| (Part::Rest, position)), backward: false };

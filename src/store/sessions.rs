@@ -8,6 +8,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,8 +21,10 @@ use tower_sessions::session_store::{Error as StoreError, Result as StoreResult};
 use tower_sessions_sqlx_store::{PostgresStore, SqliteStore};
 
 use super::accounts::{self, Membership};
-use super::db::{Db, DbError, Pools, Print, Row, Sql, claim, sql};
+use super::db::claim::{self, Claim};
+use super::db::{Db, DbError, Pools, Print, Row, Sql, sql};
 use super::saved_views::VIEWS;
+use super::surroundings::MOVED;
 use crate::app::Clock;
 use crate::domain::ids::{AccountId, HouseholdId, MemberId};
 use crate::domain::instant::Instant;
@@ -182,8 +185,33 @@ const MOST: usize = 4096;
 #[derive(Clone)]
 struct Known {
     print: Print,
+    /// Of the columns of [`AGAIN`] alone.
+    again: Print,
+    told: Arc<AtomicI64>,
     record: Record,
     membership: Option<Membership>,
+}
+
+/// What pages ask of a session that is known, in the order in which [`Sessions::find`] has it: whatever lets somebody in, and
+/// what may change without the household telling of it.
+const AGAIN: [&str; 9] =
+    ["last_seen", "data", "account_id", "email", "zone", "session_epoch", "role", "disabled", "removed_at"];
+
+impl Known {
+    /// What is remembered of a row; nothing if the session was opened in another household than the one that tells.
+    fn of(row: &Row, record: &Record, membership: Option<&Membership>) -> Option<Self> {
+        let membership = membership?;
+        if row.opt_uuid("of_household").ok()? != Some(membership.household.0) {
+            return None;
+        }
+        Some(Self {
+            print: row.print(claim::lasting)?,
+            again: row.print(|column| AGAIN.contains(&column))?,
+            told: Arc::new(row.int(claim::TOLD).ok()?.into()),
+            record: record.clone(),
+            membership: Some(membership.clone()),
+        })
+    }
 }
 
 impl std::fmt::Debug for Known {
@@ -242,7 +270,7 @@ impl Sessions {
                     account.id as account_id, account.email, account.zone, account.session_epoch,
                     member.household_id, member.id as member_id, member.name, member.role, member.disabled,
                     member.removed_at, member.joined_at, household.name as household_name,
-                    household.position as {told}, {VIEWS}
+                    s.household_id as of_household, {MOVED} as {told}, {VIEWS}
                from member_session as s
                join tower_sessions as t on t.id = s.id
                join account on account.id = s.account_id
@@ -252,6 +280,27 @@ impl Sessions {
               where s.id = $1 and s.last_seen > $2 and s.created_at > $3
               order by member.joined_at, member.household_id
               limit 1",
+            told = claim::TOLD,
+        ))
+        .bind(key)
+        .bind(now.plus_seconds(-seconds(self.idle)))
+        .bind(now.plus_seconds(-seconds(self.max)))
+        .bind(now)
+    }
+
+    /// A session that is known, by its keys alone: [`AGAIN`], and what the household tells.
+    fn again(&self, key: &str) -> Sql {
+        let now = self.clock.now();
+        sql(format!(
+            "select s.last_seen, t.data, account.id as account_id, account.email, account.zone, account.session_epoch,
+                    member.role, member.disabled, member.removed_at, {MOVED} as {told}
+               from member_session as s
+               join tower_sessions as t on t.id = s.id
+               join account on account.id = s.account_id
+               join member on member.household_id = s.household_id and member.id = s.member_id
+               join household on household.id = s.household_id
+              where s.id = $1 and s.last_seen > $2 and s.created_at > $3
+                and (member.removed_at is null or member.removed_at > $4)",
             told = claim::TOLD,
         ))
         .bind(key)
@@ -334,17 +383,27 @@ impl SessionStore for Sessions {
         let key = key(id);
         let question = self.find(&key);
         let known = self.remembered().get(&key).cloned();
+        // It is asked for again with the first thing that the page asks for.
+        let known = known.filter(|known| {
+            claim::claim(Claim {
+                question: self.again(&key),
+                answer: known.again.clone(),
+                told: Arc::clone(&known.told),
+                whole: question.clone(),
+                whole_answer: known.print.clone(),
+            })
+        });
         let (mut record, membership) = match known {
-            // It is asked for again with the first thing that the page asks for.
-            Some(known) if claim::claim(question.clone(), known.print.clone()) => (known.record, known.membership),
-            _ => {
+            Some(known) => (known.record, known.membership),
+            None => {
                 let Some(row) = question.optional(&self.db).await.map_err(failed)? else {
                     self.remembered().remove(&key);
                     return Ok(None);
                 };
                 let (record, membership) = read(&row)?;
-                if let Some(print) = row.print(claim::TOLD) {
-                    self.remember(key, Known { print, record: record.clone(), membership: membership.clone() });
+                match Known::of(&row, &record, membership.as_ref()) {
+                    Some(known) => self.remember(key, known),
+                    None => drop(self.remembered().remove(&key)),
                 }
                 (record, membership)
             }

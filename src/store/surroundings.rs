@@ -1,16 +1,16 @@
 //! What every page of a household shows beside what it is about: its people, what filters and forms suggest, and how much
 //! happened in each year.
 //!
-//! All of it comes from events alone, so that it is what it was as long as the household's position is: it is remembered
-//! with the position that it was read after. A page that asks for its session again ([`claim`]) is told the position with
-//! the same answer, and asks for the rest only if something was written since.
+//! All of it comes from events and from the members' time zones alone, so that it is what it was as long as what counts them
+//! does not move: it is remembered with the number that it was read after. A page that asks for its session again
+//! ([`claim`]) is told that number with the same answer, and asks for the rest only if something was written since.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::domain::access::Actor;
 use crate::domain::ids::{HouseholdId, MemberId};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 use super::db::{Db, Row, Sql, claim, sql};
 use super::people::{self, People};
@@ -20,11 +20,23 @@ use super::views::{self, Suggestions};
 /// How many members' surroundings are remembered at most.
 const MOST: usize = 128;
 
+/// How many events and other changes there were in a household: what is remembered of it holds as long as this does not
+/// move.
+pub(super) const MOVED: &str = "household.position + household.quiet_changes";
+
+/// Counts a change that is no event, but that pages show: a time zone, a saved view. It comes first in its transaction, as
+/// the household does in every other that writes more than it.
+pub(super) fn quiet_change(household: HouseholdId) -> Sql {
+    sql("update household set quiet_changes = quiet_changes + 1 where id = $1").bind(household)
+}
+
 /// The surroundings of a member's pages.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Surroundings {
-    /// After which event they were read.
-    position: i64,
+    /// [`MOVED`], before they were read.
+    moved: i64,
+    /// What the household is called.
+    pub household: Arc<str>,
     /// Everybody in the household.
     pub people: Arc<People>,
     /// What filters and forms suggest, of what the member may see.
@@ -77,7 +89,7 @@ pub(super) async fn with(db: &Db, actor: &Actor, asked: Vec<Sql>) -> Result<(Vec
         return Ok((asked, read(db, actor, &answers)?));
     };
     let answers = db.one_by_one(asked).await?;
-    if claim::told() == Some(remembered.position) {
+    if claim::told() == Some(remembered.moved) {
         return Ok((answers, remembered));
     }
     Ok((answers, read(db, actor, &db.one_by_one(statements(actor)).await?)?))
@@ -91,10 +103,10 @@ pub async fn of(db: &Db, actor: &Actor) -> Result<Surroundings> {
     Ok(with(db, actor, Vec::new()).await?.1)
 }
 
-/// The position is asked for first: what is read after it is no older.
+/// The number is asked for first: what is read after it is no older.
 fn statements(actor: &Actor) -> Vec<Sql> {
     vec![
-        sql("select position from household where id = $1").bind(actor.household),
+        sql(format!("select {MOVED} as moved, household.name from household where id = $1")).bind(actor.household),
         people::statement(actor),
         views::suggestions_statement(actor),
         timeline::years_statement(actor),
@@ -102,9 +114,11 @@ fn statements(actor: &Actor) -> Vec<Sql> {
 }
 
 fn read(db: &Db, actor: &Actor, answers: &[Vec<Row>]) -> Result<Surroundings> {
-    let [position, people, known, years] = answers else { return Ok(Surroundings::default()) };
+    let [household, people, known, years] = answers else { return Err(Error::NotFound) };
+    let household = household.first().ok_or(Error::NotFound)?;
     let surroundings = Surroundings {
-        position: position.first().map(|row| row.int("position")).transpose()?.unwrap_or_default(),
+        moved: household.int("moved")?,
+        household: household.text("name")?.into(),
         people: Arc::new(people::read(people)?),
         known: Arc::new(views::read_suggestions(known)?),
         years: Arc::new(timeline::read_years(years)?),

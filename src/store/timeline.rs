@@ -10,12 +10,12 @@ use crate::domain::instant::Instant;
 use crate::domain::person::Called;
 use crate::domain::record::FieldChange;
 use crate::domain::when::{Occurred, Precision};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 use super::conditions::{Binds, in_range};
 use super::db::{Db, Row, Sql, Value, sql};
 use super::filter::{Entered, Filter, READ, Time};
-use super::people::{self, ACTOR, ACTOR_ZONE};
+use super::people::People;
 use super::surroundings::{self, Surroundings};
 use super::{changes, history};
 
@@ -187,7 +187,7 @@ pub async fn timeline(db: &Db, actor: &Actor, cursor: &Cursor, narrow: &Narrow) 
     let forward = !matches!(cursor, Cursor::After(_));
     let asked = vec![page_statement(actor, cursor, narrow, PAGE + 1)];
     let (answers, surroundings) = surroundings::with(db, actor, asked).await?;
-    let mut happenings = answers.first().map(|rows| told(rows)).transpose()?.unwrap_or_default();
+    let mut happenings = answers.first().map(|rows| told(rows, &surroundings.people)).transpose()?.unwrap_or_default();
     let mut stop = None;
     if narrow.reads() && happenings.len() <= PAGE {
         stop = stop_of(db, actor, cursor, narrow.filter.deleted).await?;
@@ -279,15 +279,22 @@ async fn stop_of(db: &Db, actor: &Actor, cursor: &Cursor, deleted: bool) -> Resu
 /// If the database refuses.
 pub async fn anything_after(db: &Db, actor: &Actor, place: &Place, narrow: &Narrow) -> Result<bool> {
     let cursor = Cursor::After(place.clone());
-    let found = read(db, page_statement(actor, &cursor, narrow, 1)).await?;
+    let found = page_statement(actor, &cursor, narrow, 1).all(db).await?;
     Ok(!found.is_empty() || (narrow.reads() && stop_of(db, actor, &cursor, narrow.filter.deleted).await?.is_some()))
 }
 
-/// What happened in one month of each of these years, at most `each` of a year, latest first.
+/// What happened in one month of each of these years, told of these people: at most `each` of a year, latest first.
 ///
 /// # Errors
 /// If the database refuses.
-pub async fn in_month(db: &Db, actor: &Actor, month: i8, years: &[i64], each: usize) -> Result<Vec<Happening>> {
+pub async fn in_month(
+    db: &Db,
+    actor: &Actor,
+    people: &People,
+    month: i8,
+    years: &[i64],
+    each: usize,
+) -> Result<Vec<Happening>> {
     if years.is_empty() {
         return Ok(Vec::new());
     }
@@ -307,7 +314,7 @@ pub async fn in_month(db: &Db, actor: &Actor, month: i8, years: &[i64], each: us
         .bind(actor.household)
         .bind(actor.member)
         .bind_all(edges);
-    read(db, statement).await
+    told(&statement.all(db).await?, people)
 }
 
 /// How much happened in a year: of unknown month first, then January to December.
@@ -433,11 +440,10 @@ fn walk(scope: &str, range: &str, columns: &[&str], direction: &str, limit: usiz
 fn telling(walks: &str, deleted: bool, limit: &str, columns: &[&str], direction: &str) -> String {
     format!(
         "select p.record_id, p.version, p.position, p.recorded_at, p.changes, v.title, v.category, v.visibility, e.kind,
-                e.payload_version, e.payload, e.occurred, {ACTOR}, {ACTOR_ZONE}
+                e.payload_version, e.payload, e.occurred, e.actor_id
          from (select * from ({walks}) as both_scopes order by {inner} {limit}) as p
          cross join record_view as v
          cross join record_events as e
-         left join member as m on m.household_id = $1 and m.id = e.actor_id
          where v.household_id = $1 and v.id = p.record_id and {is_deleted}
            and (v.visibility = 'household' or (v.visibility = 'private' and v.owner_id = $2))
            and e.household_id = $1 and e.position = p.position
@@ -448,30 +454,23 @@ fn telling(walks: &str, deleted: bool, limit: &str, columns: &[&str], direction:
     )
 }
 
-async fn read(db: &Db, statement: Sql) -> Result<Vec<Happening>> {
-    told(&statement.all(db).await?)
+fn told(rows: &[Row], people: &People) -> Result<Vec<Happening>> {
+    rows.iter().map(|row| happening(row, people)).collect()
 }
 
-fn told(rows: &[Row]) -> Result<Vec<Happening>> {
-    rows.iter().map(happening).collect()
-}
-
-fn happening(row: &Row) -> Result<Happening> {
-    let position = row.int("position")?;
-    let payload = Payload::decode(&row.text("kind")?, row.int("payload_version")?, &row.bytes("payload")?)
-        .map_err(|problem| Error::internal(format!("event {position}: {problem}")))?;
+fn happening(row: &Row, people: &People) -> Result<Happening> {
     Ok(Happening {
         record: RecordId(row.uuid("record_id")?),
         title: row.text("title")?,
         category: row.opt_text("category")?,
-        private: row.text("visibility")? == Visibility::Private.as_str(),
+        private: row.str("visibility")? == Visibility::Private.as_str(),
         version: row.int("version")?,
-        position,
-        payload,
-        occurred: Occurred::parse_iso(&row.text("occurred")?).map_err(|e| super::db::bad("occurred", &e.0))?,
+        position: row.int("position")?,
+        payload: changes::payload(row)?,
+        occurred: Occurred::parse_iso(row.str("occurred")?).map_err(|e| super::db::bad("occurred", &e.0))?,
         recorded: row.instant("recorded_at")?,
-        actor_name: people::actor(row)?,
-        actor_zone: people::actor_zone(row)?,
+        actor_name: people.called_in(row, "actor_id")?,
+        actor_zone: people.zone_in(row, "actor_id")?,
         changes: changes::read(row)?,
     })
 }

@@ -17,8 +17,9 @@ use crate::error::{Error, Result};
 
 use super::db::{On, Row, Sql, bad, sql};
 use super::filter;
-use super::people::{self, PEOPLE, People};
+use super::people::{PEOPLE, People};
 use super::projection::{View, labels};
+use super::surroundings::Surroundings;
 
 /// The condition under which a member sees a row of `record_view`: `$1` is the household, `$2` the member.
 pub(super) const VISIBLE: &str = "(v.visibility = 'household' or (v.visibility = 'private' and v.owner_id = $2))";
@@ -55,14 +56,20 @@ pub struct RecordView {
 }
 
 impl RecordView {
+    /// Whether it has files.
+    pub fn has_files(&self) -> bool {
+        self.has_files
+    }
+
     /// Whether this member keeps the record.
     pub fn is_kept_by(&self, member: MemberId) -> bool {
         self.state.owner == Some(member)
     }
 
-    pub(super) fn read(row: &Row) -> Result<Self> {
+    fn read(row: &Row, people: &People) -> Result<Self> {
         let view = View::read(row)?;
         Ok(Self {
+            owner_name: people.name(view.state.owner).to_owned(),
             id: view.record,
             state: view.state,
             position: view.position,
@@ -71,7 +78,6 @@ impl RecordView {
             summary: view.summary,
             has_files: view.has_files,
             happened: view.happened,
-            owner_name: row.opt_text("owner_name")?.unwrap_or_default(),
             deleted_by_name: String::new(),
             last_by: None,
             household_name: String::new(),
@@ -105,22 +111,19 @@ pub async fn record<'a>(on: impl Into<On<'a>>, actor: &Actor, id: RecordId) -> R
 /// What [`record`] asks.
 pub(super) fn record_statement(actor: &Actor, id: RecordId) -> Sql {
     // The names in its sentences come from the same query: the state's own JSON names the members.
-    statement(actor, id, &format!(", {PEOPLE}"))
+    let household = "(select h.name from household as h where h.id = $1) as household_name";
+    statement(actor, id, &format!(", {household}, {PEOPLE}"))
 }
 
 /// The same where it is known who belongs to the household.
 pub(super) fn alone_statement(actor: &Actor, id: RecordId) -> Sql {
-    statement(actor, id, "")
+    statement(actor, id, "").single()
 }
 
 fn statement(actor: &Actor, id: RecordId, more: &str) -> Sql {
     sql(format!(
-        "select v.id, v.state, v.position, v.summary, v.created_at, v.changed_at, v.has_files, v.happened,
-                o.name as owner_name,
-                h.name as household_name{more}
+        "select {WHOLE}{more}
          from record_view as v
-         join household as h on h.id = v.household_id
-         left join member as o on o.household_id = v.household_id and o.id = v.owner_id
          where v.household_id = $1 and v.id = $3 and {VISIBLE}"
     ))
     .bind(actor.household)
@@ -131,17 +134,17 @@ fn statement(actor: &Actor, id: RecordId, more: &str) -> Sql {
 /// What [`record`] makes of the answer.
 pub(super) fn read_record(row: Option<&Row>) -> Result<RecordView> {
     let row = row.ok_or(Error::NotFound)?;
-    read_among(row, Arc::new(People::read(row)?))
+    read_among(row, row.text("household_name")?, Arc::new(People::read(row)?))
 }
 
 /// The same of a record alone.
-pub(super) fn read_alone(row: Option<&Row>, people: Arc<People>) -> Result<RecordView> {
-    read_among(row.ok_or(Error::NotFound)?, people)
+pub(super) fn read_alone(row: Option<&Row>, around: &Surroundings) -> Result<RecordView> {
+    read_among(row.ok_or(Error::NotFound)?, around.household.to_string(), Arc::clone(&around.people))
 }
 
-fn read_among(row: &Row, people: Arc<People>) -> Result<RecordView> {
-    let mut view = RecordView::read(row)?;
-    view.household_name = row.text("household_name")?;
+fn read_among(row: &Row, household_name: String, people: Arc<People>) -> Result<RecordView> {
+    let mut view = RecordView::read(row, &people)?;
+    view.household_name = household_name;
     view.people = people;
     // Nothing follows a deletion but the restoring: its event is the record's latest.
     let deleted_by = view.state.deleted.as_ref().and_then(|deleted| deleted.by);
@@ -183,19 +186,19 @@ struct Glance {
 }
 
 impl Listed {
-    pub(super) fn read(row: &Row) -> Result<Self> {
+    pub(super) fn read(row: &Row, people: &People) -> Result<Self> {
         let Glance { begun, tags } = row.json("state")?;
         Ok(Self {
             id: RecordId(row.uuid("id")?),
             position: row.int("position")?,
             title: row.text("title")?,
             category: row.opt_text("category")?,
-            visibility: row.text("visibility")?.parse()?,
+            visibility: row.str("visibility")?.parse()?,
             begun: Occurred::parse_iso(&begun).map_err(|e| bad("state", &e.0))?,
             tags,
             summary: row.json("summary")?,
-            owner_name: row.opt_text("owner_name")?.unwrap_or_default(),
-            last_by: people::actor(row)?,
+            owner_name: people.name(row.opt_uuid("owner_id")?.map(MemberId)).to_owned(),
+            last_by: people.called_in(row, "last_by")?,
         })
     }
 }
@@ -218,17 +221,19 @@ impl From<&RecordView> for Listed {
 }
 
 /// What [`lately_statement`] found.
-pub(super) fn read_lately(rows: &[Row]) -> Result<Vec<RecordView>> {
-    rows.iter().map(|row| Ok(RecordView { last_by: people::actor(row)?, ..RecordView::read(row)? })).collect()
+pub(super) fn read_lately(rows: &[Row], people: &People) -> Result<Vec<RecordView>> {
+    let view = |row| Ok(RecordView { last_by: people.called_in(row, "last_by")?, ..RecordView::read(row, people)? });
+    rows.iter().map(view).collect()
 }
 
 /// The records that changed last, of those that the member may see.
 pub(super) fn lately_statement(actor: &Actor, limit: usize) -> Sql {
-    filter::plain_statement(actor, WHOLE, limit)
+    filter::plain_statement(actor, &format!("{WHOLE}, v.last_by"), limit)
 }
 
 /// What [`Listed`] reads.
-pub(super) const LISTED: &str = "v.id, v.position, v.title, v.category, v.visibility, v.state, v.summary";
+pub(super) const LISTED: &str =
+    "v.id, v.position, v.title, v.category, v.visibility, v.state, v.summary, v.owner_id, v.last_by";
 
 /// What [`RecordView`] reads.
 const WHOLE: &str = "v.id, v.state, v.position, v.summary, v.created_at, v.changed_at, v.has_files, v.happened";

@@ -58,7 +58,7 @@ pub(super) fn before_statement(actor: &Actor, record: RecordId, corrections: &[(
         walks.push(format!(
             "select {nth} as nth, e{nth}.kind, e{nth}.payload_version, e{nth}.payload, e{nth}.occurred
              from record_events as e{nth}
-             where e{nth}.household_id = $1 and e{nth}.record_id = $2 and e{nth}.position = coalesce(
+             where e{nth}.household_id = $1 and e{nth}.position = coalesce(
                  (select c.position
                   from record_change as c
                   join timeline_entry as s
@@ -90,12 +90,12 @@ pub(super) fn read_before(answers: &[Vec<Row>], corrections: usize) -> Result<Ve
 }
 
 fn read_wording(row: &Row) -> Result<Option<Wording>> {
-    let payload = Payload::decode(&row.text("kind")?, row.int("payload_version")?, &row.bytes("payload")?);
-    let occurred = Occurred::parse_iso(&row.text("occurred")?).map_err(|e| super::db::bad("occurred", &e.0))?;
+    let payload = Payload::decode(row.str("kind")?, row.int("payload_version")?, row.slice("payload")?);
+    let occurred = Occurred::parse_iso(row.str("occurred")?).map_err(|e| super::db::bad("occurred", &e.0))?;
     wording_of(&payload.map_err(Error::internal)?, occurred)
 }
 
-fn wording_of(payload: &Payload, occurred: Occurred) -> Result<Option<Wording>> {
+pub(super) fn wording_of(payload: &Payload, occurred: Occurred) -> Result<Option<Wording>> {
     Ok(match payload {
         Payload::NoteAdded(note) => {
             Some(Wording { occurred, text: note.text.clone(), amount: note.amount, reading: note.reading.clone() })

@@ -1,7 +1,9 @@
 //! Line icons, drawn on a 24 by 24 grid. A page carries one inline sprite with just the icons that it uses; an icon only
 //! ever repeats what a word beside it says.
 
-/// Name and drawing of every icon.
+use memchr::memmem;
+
+/// Name and drawing of every icon, by name.
 const DRAWINGS: [(&str, &str); 27] = [
     ("alert", r#"<path d="M12 4 3 19.5h18z"/><path d="M12 10v4.5M12 17v.2"/>"#),
     (
@@ -74,30 +76,52 @@ const DRAWINGS: [(&str, &str); 27] = [
 /// Where the layout leaves room for the sprite: this, names of icons that a fragment may bring in later, `-->`.
 const MARKER: &str = "<!--icons";
 
+/// How an icon is used.
+const USE: &str = "href=\"#i-";
+
 /// Puts the sprite into a rendered page. Text that people typed is escaped, so it can be taken neither for the marker
 /// nor for the use of an icon.
 pub fn with_sprite(html: &str) -> String {
-    let Some((before, rest)) = html.split_once(MARKER) else { return html.to_owned() };
+    let Some(at) = memmem::find(html.as_bytes(), MARKER.as_bytes()) else { return html.to_owned() };
+    let (before, rest) = (&html[..at], &html[at + MARKER.len()..]);
     let Some((named, after)) = rest.split_once("-->") else { return html.to_owned() };
-    let mut names: Vec<&str> = named.split_whitespace().collect();
-    for piece in html.split("href=\"#i-").skip(1) {
-        if let Some((name, _)) = piece.split_once('"') {
-            names.push(name);
+    let mut used = [false; DRAWINGS.len()];
+    let mut uses = |name: &str| {
+        if let Ok(nth) = DRAWINGS.binary_search_by_key(&name, |(name, _)| name) {
+            used[nth] = true;
+        }
+    };
+    named.split_whitespace().for_each(&mut uses);
+    for at in memmem::find_iter(html.as_bytes(), USE.as_bytes()) {
+        if let Some((name, _)) = html[at + USE.len()..].split_once('"') {
+            uses(name);
         }
     }
-    let sprite: String = DRAWINGS
-        .iter()
-        .filter(|(name, _)| names.contains(name))
-        .map(|(name, drawing)| format!("<symbol id=\"i-{name}\" viewBox=\"0 0 24 24\">{drawing}</symbol>"))
-        .collect();
-    format!(
-        "{before}<svg id=\"sprite\" class=\"sprite\" width=\"0\" height=\"0\" aria-hidden=\"true\">{sprite}</svg>{after}"
-    )
+    let mut page = String::with_capacity(html.len() + 4096);
+    page.push_str(before);
+    page.push_str("<svg id=\"sprite\" class=\"sprite\" width=\"0\" height=\"0\" aria-hidden=\"true\">");
+    for ((name, drawing), _) in DRAWINGS.iter().zip(used).filter(|(_, used)| *used) {
+        for piece in ["<symbol id=\"i-", name, "\" viewBox=\"0 0 24 24\">", drawing, "</symbol>"] {
+            page.push_str(piece);
+        }
+    }
+    page.push_str("</svg>");
+    page.push_str(after);
+    page
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_drawings_stand_in_order_and_are_found() {
+        assert!(DRAWINGS.is_sorted_by_key(|(name, _)| *name));
+        for (name, drawing) in DRAWINGS {
+            let html = with_sprite(&format!("<!--icons--><use href=\"#i-{name}\"/>"));
+            assert!(html.contains(drawing) && html.matches("<symbol").count() == 1, "{name}");
+        }
+    }
 
     #[test]
     fn a_page_carries_only_the_icons_it_uses() {

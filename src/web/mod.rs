@@ -9,6 +9,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::{Extension, Router};
 use tokio::net::TcpListener;
+use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, Predicate};
@@ -96,26 +97,27 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub fn router(app: App) -> Router {
     let app = App::from(Parts { db: app.db.clone().within(PATIENCE), ..Parts::clone(&app) });
     let (pages, open) = routes::all().routers();
-    pages
-        .fallback(error::nothing_here)
-        .layer(Extension(weighing::Scales::default()))
-        .layer(Extension(weighing::StrangersScales::default()))
-        .layer(from_fn(session::recognise))
-        .layer(session::layer(&app))
-        .layer(from_fn_with_state(app.clone(), session::remember))
+    // Layers in one piece: each layer that a router takes by itself boxes every route once more, and the boxes are copied with
+    // every request.
+    let of_members = ServiceBuilder::new()
         .layer(from_fn(session::seal_removal))
-        .merge(open)
-        .layer(from_fn_with_state(app.clone(), csrf::check))
-        .layer(from_fn_with_state(app.clone(), host::check))
-        .layer(DefaultBodyLimit::disable())
-        .layer(from_fn(limits::apply))
-        .layer(CatchPanicLayer::custom(error::panicked))
-        .layer(from_fn(drain::rest))
-        .layer(from_fn(error::draw))
-        .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(downloads::may_be_compressed)))
-        .layer(from_fn(headers::add))
+        .layer(from_fn_with_state(app.clone(), session::remember))
+        .layer(session::layer(&app))
+        .layer(from_fn(session::recognise))
+        .layer(Extension(weighing::StrangersScales::default()))
+        .layer(Extension(weighing::Scales::default()));
+    let of_all = ServiceBuilder::new()
         .layer(from_fn_with_state(app.clone(), visit::observe))
-        .with_state(app)
+        .layer(from_fn(headers::add))
+        .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(downloads::may_be_compressed)))
+        .layer(from_fn(error::draw))
+        .layer(from_fn(drain::rest))
+        .layer(CatchPanicLayer::custom(error::panicked))
+        .layer(from_fn(limits::apply))
+        .layer(DefaultBodyLimit::disable())
+        .layer(from_fn_with_state(app.clone(), host::check))
+        .layer(from_fn_with_state(app.clone(), csrf::check));
+    pages.fallback(error::nothing_here).layer(of_members).merge(open).layer(of_all).with_state(app)
 }
 
 /// Serves until `shutdown` resolves, then finishes the requests that run. Sweeps out ended sessions now and then.

@@ -57,8 +57,8 @@ impl Moment {
     /// day for whoever wrote it, in the zone `written_in`, or is for whoever reads it.
     pub fn written_down(at: Instant, occurred: Occurred, zone: &TimeZone, written_in: Option<&str>) -> Option<Self> {
         let same = |zone: &TimeZone| occurred.first_moment().date() == at.local(zone).date();
-        let there = written_in.and_then(|name| TimeZone::get(name).ok());
-        let told = occurred.precision() >= Precision::Day && (same(zone) || there.as_ref().is_some_and(same));
+        let there = || written_in.and_then(|name| TimeZone::get(name).ok());
+        let told = occurred.precision() >= Precision::Day && (same(zone) || there().as_ref().is_some_and(same));
         (!told).then(|| Self::day(at, zone, Some(occurred.year())))
     }
 

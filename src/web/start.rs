@@ -125,15 +125,16 @@ async fn start_page(
 /// One happening of this month from each of the latest other years.
 async fn other_years(app: &App, me: &Member, now: DateTime) -> Result<Vec<(i16, Told)>, HtmlError> {
     let month = usize::try_from(now.month()).unwrap_or(1);
-    let known = surroundings::of(&app.db, &me.actor).await?.years;
-    let years: Vec<i64> = known
+    let around = surroundings::of(&app.db, &me.actor).await?;
+    let years: Vec<i64> = around
+        .years
         .iter()
         .rev()
         .filter(|known| known.year < i64::from(now.year()) && known.months.get(month).is_some_and(|count| *count > 0))
         .map(|known| known.year)
         .take(OTHER_YEARS)
         .collect();
-    let found = timeline::in_month(&app.db, &me.actor, now.month(), &years, LOOKED_AT).await?;
+    let found = timeline::in_month(&app.db, &me.actor, &around.people, now.month(), &years, LOOKED_AT).await?;
     let zone = moments::zone(&me.actor);
     let mut told: Vec<(i16, Told)> = Vec::new();
     for year in years {

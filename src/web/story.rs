@@ -311,13 +311,14 @@ impl Teller<'_> {
     }
 
     fn acts(&self, entry: &HistoryEntry, ev: &Ev) -> Vec<Act> {
+        let hidden = match &ev.heading {
+            Words::Plain(heading) => format!("“{heading}” ({})", entry.version),
+            Words::Change(change) => format!("{} ({})", change.label, entry.version),
+        };
         let act = |words, path: String| Act {
             href: format!("/records/{}/{path}", self.record),
             words,
-            hidden: match &ev.heading {
-                Words::Plain(heading) => format!("“{heading}” ({})", entry.version),
-                Words::Change(change) => format!("{} ({})", change.label, entry.version),
-            },
+            hidden: hidden.clone(),
         };
         // Who keeps it is for whoever keeps it to say.
         if matches!(entry.payload, Payload::RecordHandedOver(_)) && !self.keeps {

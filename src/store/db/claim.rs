@@ -4,17 +4,34 @@
 
 use std::cell::RefCell;
 use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::row::Print;
 use super::{Db, DbError, Row, Sql};
 
-/// The column of an answer that may have changed meanwhile. It is told, not compared.
+/// The column of an answer that counts what was changed: it moves with everything that the claim rests on and that its
+/// question does not look at.
 pub const TOLD: &str = "told";
 
 /// A question with the answer that it had.
-struct Claim {
-    question: Sql,
-    answer: Print,
+#[derive(Debug)]
+pub struct Claim {
+    /// What is asked again each time. Its last column is what it [`TOLD`].
+    pub question: Sql,
+    /// What its answer holds in all columns but [`TOLD`].
+    pub answer: Print,
+    /// What it [`TOLD`] when the claim held last.
+    pub told: Arc<AtomicI64>,
+    /// What is asked as well if that has moved.
+    pub whole: Sql,
+    /// What its answer holds in all columns but [`TOLD`].
+    pub whole_answer: Print,
+}
+
+/// Everything but what is told.
+pub fn lasting(column: &str) -> bool {
+    column != TOLD
 }
 
 #[derive(Default)]
@@ -44,8 +61,8 @@ pub async fn trusting<T>(db: &Db, work: impl Future<Output = T>) -> Option<T> {
 
 /// Takes an answer for granted that will be asked for again. False where nobody would wait for that: then it has to be
 /// asked for at once.
-pub fn claim(question: Sql, answer: Print) -> bool {
-    STATE.try_with(|state| state.borrow_mut().open = Some(Claim { question, answer })).is_ok()
+pub fn claim(claim: Claim) -> bool {
+    STATE.try_with(|state| state.borrow_mut().open = Some(claim)).is_ok()
 }
 
 /// Whether something is taken for granted that is asked for with the next statements.
@@ -66,7 +83,7 @@ pub(super) async fn prove(db: &Db) -> Result<(), DbError> {
     db.one_by_one(Vec::new()).await.map(drop)
 }
 
-/// A claim on its way to the database. Unless its answer comes back as it was, it is refuted.
+/// A claim on its way to the database. Unless its answers come back as they were, it is refuted.
 pub(super) struct Asked(Option<Claim>);
 
 impl Asked {
@@ -79,18 +96,28 @@ impl Asked {
         self.0.as_ref().map(|claim| &claim.question)
     }
 
-    /// Compares the answer.
-    pub(super) fn settle(mut self, answer: &[Row]) -> Result<(), DbError> {
+    /// The question beside a statement that finds a row at most: PostgreSQL answers one statement sooner than two, however
+    /// little each asks.
+    pub(super) fn beside(&self, first: &Sql) -> Option<Sql> {
+        Some(self.question()?.beside(first))
+    }
+
+    /// Compares the answer, and where that told of a change asks for the whole.
+    pub(super) async fn settle(mut self, db: &Db, answer: Option<&Row>) -> Result<(), DbError> {
         let Some(claim) = &self.0 else { return Ok(()) };
-        match answer {
-            [row] if row.print(TOLD).is_some_and(|print| print == claim.answer) => {
-                self.0 = None;
-                let told = row.opt_int(TOLD)?;
-                let _ = STATE.try_with(|state| state.borrow_mut().told = told);
-                Ok(())
+        let row = answer.filter(|row| row.print(lasting).is_some_and(|print| print == claim.answer));
+        let told = row.ok_or(DbError::Refuted)?.int(TOLD)?;
+        if claim.told.load(Ordering::Relaxed) != told {
+            let whole = db.ask(vec![claim.whole.clone()]).await?;
+            let row = whole.first().and_then(|rows| rows.first()).ok_or(DbError::Refuted)?;
+            if row.print(lasting).is_none_or(|print| print != claim.whole_answer) {
+                return Err(DbError::Refuted);
             }
-            _ => Err(DbError::Refuted),
+            claim.told.store(told, Ordering::Relaxed);
         }
+        self.0 = None;
+        let _ = STATE.try_with(|state| state.borrow_mut().told = Some(told));
+        Ok(())
     }
 }
 

@@ -60,10 +60,10 @@ pub struct Cells {
 }
 
 impl Cells {
-    /// All that it holds but for a column.
-    pub(super) fn print(&self, but: &str) -> Vec<u8> {
+    /// What it holds in some columns.
+    pub(super) fn print(&self, of: impl Fn(&str) -> bool) -> Vec<u8> {
         let mut print = Vec::new();
-        for (_, value) in self.names.iter().zip(&self.values).filter(|(name, _)| ***name != *but) {
+        for (_, value) in self.names.iter().zip(&self.values).filter(|(name, _)| of(name)) {
             let (kind, bytes) = match value {
                 Cell::Null => (0, Vec::new()),
                 Cell::Integer(n) => (1, n.to_le_bytes().into()),

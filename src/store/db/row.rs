@@ -1,5 +1,8 @@
 //! Rows, read by column name.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use rusqlite::types::Value as Cell;
 use serde::de::DeserializeOwned;
 use sqlx::Row as _;
@@ -22,31 +25,47 @@ pub enum Row {
     Direct(Cells),
     /// From PostgreSQL.
     Postgres(tokio_postgres::Row),
+    /// From PostgreSQL: some columns of a row that answers two statements.
+    PostgresPart(Arc<tokio_postgres::Row>, Range<usize>),
 }
 
-/// All that a row holds but for one column, so that two of the same statement can be compared.
+/// What some columns of a row hold, so that two rows can be compared.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Print(Vec<u8>);
+pub struct Print(Arc<[u8]>);
 
 impl Row {
-    /// All that the row holds but for a column; none where that cannot be told.
-    pub fn print(&self, but: &str) -> Option<Print> {
+    /// What the row holds in some columns, in its own order; none where that cannot be told.
+    pub fn print(&self, of: impl Fn(&str) -> bool) -> Option<Print> {
         match self {
             Self::Sqlite(_) => None,
-            Self::Direct(cells) => Some(Print(cells.print(but))),
-            Self::Postgres(row) => {
-                let mut print = Vec::new();
-                for (at, _) in row.columns().iter().enumerate().filter(|(_, column)| column.name() != but) {
-                    let bytes = row.try_get::<_, Option<Raw<'_>>>(at).ok()?;
-                    print.push(u8::from(bytes.is_some()));
-                    let bytes = bytes.map_or(&[][..], |Raw(bytes)| bytes);
-                    print.extend(bytes.len().to_le_bytes());
-                    print.extend(bytes);
-                }
-                Some(Print(print))
-            }
+            Self::Direct(cells) => Some(Print(cells.print(of).into())),
+            Self::Postgres(row) => print(row, 0..row.len(), of),
+            Self::PostgresPart(row, part) => print(row, part.clone(), of),
         }
     }
+
+    /// Takes the row of two statements that stand beside each other apart after a column of the first. None for the second
+    /// if it found nothing.
+    pub(super) fn apart(self, after: &str) -> Result<(Self, Option<Self>), DbError> {
+        let Self::Postgres(row) = self else { return Err(bad(after, "it is not PostgreSQL's")) };
+        let (at, all) = (find(&row, 0..row.len(), after)? + 1, row.len());
+        let row = Arc::new(row);
+        let found = (at..all).any(|at| matches!(row.try_get::<_, Option<Raw<'_>>>(at), Ok(Some(_))));
+        let second = found.then(|| Self::PostgresPart(Arc::clone(&row), at..all));
+        Ok((Self::PostgresPart(row, 0..at), second))
+    }
+}
+
+fn print(row: &tokio_postgres::Row, part: Range<usize>, of: impl Fn(&str) -> bool) -> Option<Print> {
+    let mut print = Vec::new();
+    for at in part.filter(|at| of(row.columns()[*at].name())) {
+        let bytes = row.try_get::<_, Option<Raw<'_>>>(at).ok()?;
+        print.push(u8::from(bytes.is_some()));
+        let bytes = bytes.map_or(&[][..], |Raw(bytes)| bytes);
+        print.extend(bytes.len().to_le_bytes());
+        print.extend(bytes);
+    }
+    Some(Print(print.into()))
 }
 
 /// A value as PostgreSQL sends it.
@@ -112,7 +131,10 @@ macro_rules! column {
                     Some($s) => $from_sqlite.map(Some).ok_or_else(|| bad(column, "its value is not of its type")),
                     None => Ok(None),
                 },
-                Self::Postgres(row) => Ok(pg::<Option<$pg>>(row, column)?.map(|$p| $from_pg)),
+                Self::Postgres(row) => Ok(pg::<Option<$pg>>(row, 0..row.len(), column)?.map(|$p| $from_pg)),
+                Self::PostgresPart(row, part) => {
+                    Ok(pg::<Option<$pg>>(row, part.clone(), column)?.map(|$p| $from_pg))
+                }
             }
         }
     };
@@ -146,17 +168,35 @@ impl Row {
         postgres Micros => |v| Instant::from_micros(v.0.saturating_add(EPOCH))
     );
 
+    /// Text as it lies in the row.
+    pub fn str(&self, column: &str) -> Result<&str, DbError> {
+        match self {
+            Self::Sqlite(row) => Ok(row.try_get::<&str, _>(column)?),
+            Self::Direct(cells) => match cells.find(column)? {
+                Cell::Text(text) => Ok(text),
+                _ => Err(bad(column, "it is no text")),
+            },
+            Self::Postgres(row) => pg::<&str>(row, 0..row.len(), column),
+            Self::PostgresPart(row, part) => pg::<&str>(row, part.clone(), column),
+        }
+    }
+
+    /// Bytes as they lie in the row.
+    pub fn slice(&self, column: &str) -> Result<&[u8], DbError> {
+        match self {
+            Self::Sqlite(row) => Ok(row.try_get::<&[u8], _>(column)?),
+            Self::Direct(cells) => match cells.find(column)? {
+                Cell::Blob(bytes) => Ok(bytes),
+                _ => Err(bad(column, "it holds no bytes")),
+            },
+            Self::Postgres(row) => pg::<&[u8]>(row, 0..row.len(), column),
+            Self::PostgresPart(row, part) => pg::<&[u8]>(row, part.clone(), column),
+        }
+    }
+
     /// What a column's JSON says.
     pub fn json<T: DeserializeOwned>(&self, column: &str) -> Result<T, DbError> {
-        let text = match self {
-            Self::Sqlite(row) => row.try_get::<&str, _>(column)?,
-            Self::Direct(cells) => match cells.find(column)? {
-                Cell::Text(text) => text,
-                _ => return Err(bad(column, "it is no text")),
-            },
-            Self::Postgres(row) => pg::<&str>(row, column)?,
-        };
-        serde_json::from_str(text).map_err(|e| bad(column, &e.to_string()))
+        serde_json::from_str(self.str(column)?).map_err(|e| bad(column, &e.to_string()))
     }
 
     /// Exactly 32 bytes: a SHA-256 digest.
@@ -170,8 +210,14 @@ impl Row {
     }
 }
 
-fn pg<'a, T: FromSql<'a>>(row: &'a tokio_postgres::Row, column: &str) -> Result<T, DbError> {
-    row.try_get(column).map_err(|error| bad(column, &error.to_string()))
+fn pg<'a, T: FromSql<'a>>(row: &'a tokio_postgres::Row, part: Range<usize>, column: &str) -> Result<T, DbError> {
+    row.try_get(find(row, part, column)?).map_err(|error| bad(column, &error.to_string()))
+}
+
+/// Which column it is.
+fn find(row: &tokio_postgres::Row, part: Range<usize>, column: &str) -> Result<usize, DbError> {
+    let mut columns = part.filter(|at| row.columns().get(*at).is_some_and(|known| known.name() == column));
+    columns.next().ok_or_else(|| bad(column, "there is no such column"))
 }
 
 /// An instant as PostgreSQL sends it: microseconds since its epoch.

@@ -9,7 +9,6 @@ use crate::error::Result;
 use crate::store::conditions::Binds;
 use crate::store::count::{COUNTED, Count};
 use crate::store::db::{Db, Row, Sql};
-use crate::store::people::LAST_BY;
 use crate::store::projection::labels;
 use crate::store::views::{Suggestions, VISIBLE};
 
@@ -173,11 +172,9 @@ impl<'a> Walk<'a> {
         // A record with several of the labels comes once.
         let together = if self.driver.len() > 1 { " union " } else { " union all " };
         asked.into_sql(format!(
-            "select {columns}, p.happened as happened, p.title_key as title_key, o.name as owner_name, {LAST_BY}
+            "select {columns}, p.happened as happened, p.title_key as title_key
              from (select * from ({walks}) as w order by {inner} limit {limit}) as p
              cross join record_view as v
-             left join member as o on o.household_id = $1 and o.id = v.owner_id
-             left join member as m on m.household_id = $1 and m.id = v.last_by
              where v.household_id = $1 and v.id = p.record_id and v.deleted = $3 and {VISIBLE}
              order by {outer}",
             walks = walks.join(together),

@@ -6,7 +6,6 @@ use crate::error::{Error, Result};
 use crate::store::conditions::Binds;
 use crate::store::count::COUNTED;
 use crate::store::db::{Db, Engine, Row, Sql};
-use crate::store::people::LAST_BY;
 use crate::store::views::{LISTED, VISIBLE};
 
 use super::asking::Asking;
@@ -170,11 +169,9 @@ impl Asking<'_> {
             .collect();
         let (first, second) = if backward { ("desc", "asc") } else { ("asc", "desc") };
         asked.into_sql(format!(
-            "select p.part, p.title_words, p.words, v.has_files, {LISTED}, o.name as owner_name, {LAST_BY}
+            "select p.part, p.title_words, p.words, v.has_files, {LISTED}
              from ({arms} limit {limit}) as p
              cross join record_view as v
-             left join member as o on o.household_id = $1 and o.id = v.owner_id
-             left join member as m on m.household_id = $1 and m.id = v.last_by
              where v.household_id = $1 and v.id = p.record_id and v.deleted = $3 and {VISIBLE}
              order by p.part {first}, p.position {second}",
             arms = arms.join(" union all "),

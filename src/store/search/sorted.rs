@@ -6,7 +6,6 @@ use crate::error::Result;
 use crate::store::conditions::Binds;
 use crate::store::db::{Db, Engine, Row, Sql};
 use crate::store::filter::{Key, Sort, beyond, order};
-use crate::store::people::LAST_BY;
 use crate::store::projection::labels;
 use crate::store::views::{LISTED, VISIBLE};
 
@@ -49,7 +48,7 @@ impl Asking<'_> {
             let _ = write!(conditions, " and {}", beyond(key, "l", place.descends(self.filter.sort), &mut asked));
         }
         asked.into_sql(format!(
-            "select p.happened, p.title_key, p.words, v.has_files, {LISTED}, o.name as owner_name, {LAST_BY}
+            "select p.happened, p.title_key, p.words, v.has_files, {LISTED}
              from (
                  select r.record_id, r.words, l.position, l.happened, l.title_key
                  from ({candidates}) as r
@@ -60,8 +59,6 @@ impl Asking<'_> {
                  limit {limit}
              ) as p
              cross join record_view as v
-             left join member as o on o.household_id = $1 and o.id = v.owner_id
-             left join member as m on m.household_id = $1 and m.id = v.last_by
              where v.household_id = $1 and v.id = p.record_id and v.deleted = $3 and {VISIBLE}
              order by {outer}",
             kind = labels::ALL,

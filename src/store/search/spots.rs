@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 use crate::domain::access::Actor;
 use crate::domain::analysis::Language;
-use crate::domain::event::Payload;
 use crate::domain::ids::{AttachmentId, RecordId};
 use crate::domain::query::{Clause, Query};
 use crate::domain::record::Record;
 use crate::domain::when::Occurred;
 use crate::domain::{analysis, searchable};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::store::changes;
 use crate::store::conditions::Binds;
 use crate::store::db::{Db, bad};
 use crate::store::history::Place;
@@ -150,9 +150,8 @@ async fn tell(db: &Db, actor: &Actor, events: &[(RecordId, i64)]) -> Result<Hash
         .await?;
     for row in &rows {
         let position = row.int("position")?;
-        let payload = Payload::decode(&row.text("kind")?, row.int("payload_version")?, &row.bytes("payload")?)
-            .map_err(|problem| Error::internal(format!("event {position}: {problem}")))?;
-        let occurred = Occurred::parse_iso(&row.text("occurred")?).map_err(|e| bad("occurred", &e.0))?;
+        let payload = changes::payload(row)?;
+        let occurred = Occurred::parse_iso(row.str("occurred")?).map_err(|e| bad("occurred", &e.0))?;
         told.entry(RecordId(row.uuid("record_id")?)).or_default().push(Spot::Note {
             version: row.int("version")?,
             place: Place { from: occurred.from_key(), precision: occurred.precision().rank(), position },
