@@ -6,6 +6,7 @@
 //! something is found, and "ZEN-17", "zen17" and "Zen 17" are the same two words.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
@@ -140,6 +141,12 @@ impl Language {
         Some(Stemmer::create(algorithm))
     }
 
+    /// Whether a stem begins with the letter that its word begins with. Snowball cuts words at their ends; only of Arabic and
+    /// Tamil it takes what stands in front as well.
+    fn keeps_first_letters(self) -> bool {
+        !matches!(self, Self::Arabic | Self::Tamil)
+    }
+
     /// The stem of a folded word: the same for all its forms.
     pub fn stem(self, word: &str) -> String {
         let is_word = word.chars().count() > 2 && word.chars().all(char::is_alphabetic);
@@ -180,24 +187,33 @@ pub struct Word {
     pub end: usize,
 }
 
-/// A text cut into its words, each with its stem, so that many things can be looked for in it.
+/// A text cut into its words, so that many things can be looked for in it. Stems take most of the time, so each is made when
+/// it is asked for first.
 #[derive(Clone, Debug)]
 pub struct Cut {
+    language: Language,
     words: Vec<Word>,
-    stems: Vec<String>,
+    stems: Vec<OnceCell<String>>,
 }
 
 impl Cut {
     /// Cuts a text.
     pub fn of(language: Language, text: &str) -> Self {
         let words = words(text);
-        let stems = words.iter().map(|word| language.stem(&word.folded)).collect();
-        Self { words, stems }
+        let stems = vec![OnceCell::new(); words.len()];
+        Self { language, words, stems }
     }
 
-    /// Each word with its stem, in order.
-    pub fn words(&self) -> Vec<(&Word, &str)> {
-        self.words.iter().zip(self.stems.iter().map(String::as_str)).collect()
+    /// The words, in order.
+    pub fn words(&self) -> &[Word] {
+        &self.words
+    }
+
+    /// Whether the word at a place has this stem, or is it.
+    pub fn has_stem(&self, at: usize, stem: &str) -> bool {
+        let (Some(word), Some(known)) = (self.words.get(at), self.stems.get(at)) else { return false };
+        let may_have = !self.language.keeps_first_letters() || word.folded.chars().next() == stem.chars().next();
+        word.folded == stem || (may_have && known.get_or_init(|| self.language.stem(&word.folded)) == stem)
     }
 }
 
@@ -472,6 +488,18 @@ mod tests {
             terms(" 洗 濯 機 | 水 | ").into_iter().collect::<Vec<_>>(),
             ["機", "水", "洗", "洗濯", "濯", "濯機"]
         );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn stems_begin_as_their_words_do(word in "[a-z]{3,14}|[α-ω]{3,12}|[а-яё]{3,12}|[a-zäöüßçğışéèñåæø]{3,12}") {
+            for language in Language::ALL.into_iter().filter(|language| language.keeps_first_letters()) {
+                for word in words(&word) {
+                    let stem = language.stem(&word.folded);
+                    proptest::prop_assert_eq!(word.folded.chars().next(), stem.chars().next(), "{} {}", language, word.folded);
+                }
+            }
+        }
     }
 
     #[test]

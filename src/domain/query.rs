@@ -73,16 +73,18 @@ impl Clause {
     pub fn places(&self, text: &Cut) -> Vec<(usize, usize)> {
         let wanted: Vec<&str> = self.words.iter().map(String::as_str).filter(|word| *word != APART).collect();
         let length = wanted.len();
-        let fits = |at: usize, wanted: &str, (found, its_stem): (&Word, &str)| {
-            let found = found.folded.as_str();
-            let goes_on = self.prefix && at + 1 == length && found.starts_with(wanted);
-            let same_form = self.stem.as_ref().is_some_and(|stem| stem == its_stem || stem == found);
-            found == wanted || goes_on || same_form
+        let fits = |nth: usize, wanted: &str, at: usize, found: &str| {
+            let goes_on = self.prefix && nth + 1 == length && found.starts_with(wanted);
+            found == wanted || goes_on || self.stem.as_ref().is_some_and(|stem| text.has_stem(at, stem))
         };
         text.words()
             .windows(length.max(1))
-            .filter(|window| window.iter().zip(&wanted).enumerate().all(|(at, (word, wanted))| fits(at, wanted, *word)))
-            .filter_map(|window| Some((window.first()?.0.start, window.last()?.0.end)))
+            .enumerate()
+            .filter(|(begin, window)| {
+                let mut pairs = window.iter().zip(&wanted).enumerate();
+                pairs.all(|(nth, (word, wanted))| fits(nth, wanted, begin + nth, &word.folded))
+            })
+            .filter_map(|(_, window)| Some((window.first()?.start, window.last()?.end)))
             .collect()
     }
 }
