@@ -279,7 +279,7 @@ fn former(household: Uuid, record: Uuid, corrections: &[(Uuid, i64)]) -> Option<
     (!looks.is_empty()).then_some(ask)
 }
 
-/// The program's own statement, every column as it comes.
+/// The program's own statement with the names of who did it, every column as it comes.
 async fn timeline(State(bare): State<Arc<Bare>>) -> Response {
     let Some(ask) = &bare.pages.timeline else { return StatusCode::NOT_FOUND.into_response() };
     told(bare.pool.all(ask).await.and_then(|rows| {

@@ -97,7 +97,8 @@ pub async fn tape(app: &App, cookie: &str, path: &str) -> Outcome<(Vec<Sql>, usi
     Ok((asked, response.into_body().collect().await?.to_bytes().len()))
 }
 
-/// The statement with which the timeline's rows come: of those that name the projection, the one with the most rows.
+/// The statement with which the timeline's rows come: of those that name the projection, the one with the most rows. The
+/// program knows what its members are called; whoever does not has to look it up.
 async fn rows_of_timeline(app: &App, asked: &[Sql]) -> Outcome<Option<Taped>> {
     let mut best: Option<(usize, Taped)> = None;
     for sql in asked.iter().filter(|sql| sql.text().contains("timeline_entry")) {
@@ -106,7 +107,13 @@ async fn rows_of_timeline(app: &App, asked: &[Sql]) -> Outcome<Option<Taped>> {
             best = Some((rows, Taped::from(sql)));
         }
     }
-    Ok(best.map(|(_, taped)| taped))
+    Ok(best.map(|(_, Taped { text, values })| Taped {
+        text: format!(
+            "select w.*, m.name as actor_name from ({text}) as w
+             left join member as m on m.household_id = $1 and m.id = w.actor_id"
+        ),
+        values,
+    }))
 }
 
 /// One measured block.

@@ -3,6 +3,7 @@
 //! All text is Unicode NFC, without NUL and control characters (a newline stays where several lines are allowed).
 //! Names that must be recognised again (tags, categories, field names, email addresses) are compared by [`fold`].
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
@@ -288,9 +289,12 @@ impl NoteText {
     pub fn heading(text: &str) -> String {
         let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
         let line = line.trim().trim_start_matches(['#', '>', '-', '*', '+', ' ']).trim();
-        let plain: String = line.chars().filter(|c| !matches!(c, '*' | '`')).collect();
+        let plain = match line.contains(['*', '`']) {
+            true => Cow::Owned(line.replace(['*', '`'], "")),
+            false => Cow::Borrowed(line),
+        };
         let plain = plain.trim();
-        if plain.chars().count() <= 140 {
+        if plain.len() <= 140 || plain.chars().count() <= 140 {
             return plain.to_owned();
         }
         let cut: String = plain.chars().take(139).collect();

@@ -50,6 +50,9 @@ pub fn render(text: &str, level: u8) -> SafeHtml {
 /// The first words of a text without its marks, at most some 240 letters.
 pub fn excerpt(text: &str) -> String {
     const LONGEST: usize = 240;
+    if text.is_empty() {
+        return String::new();
+    }
     let words = lines(text, 4 * LONGEST).join(" · ");
     if words.chars().count() <= LONGEST {
         return words;

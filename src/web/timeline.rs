@@ -1,5 +1,7 @@
 //! The household's timeline: what happened in all its records, month by month.
 
+use std::fmt::Write as _;
+
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
@@ -306,11 +308,10 @@ impl Told {
     pub fn of(happening: &Happening, order: Order, zone: &TimeZone, nth: usize) -> Self {
         let (occurred, changes) = (happening.occurred, &happening.changes);
         let look = Look::of(happening.category.as_deref());
-        let words = last_words(&Summary::of(&happening.payload, occurred, changes));
-        let (amount, excerpt) = match &happening.payload {
+        let (heading, amount, excerpt) = match &happening.payload {
             Payload::NoteAdded(note) => note_words(note.text.as_str(), note.amount, note.reading.as_ref()),
             Payload::NoteCorrected(note) => note_words(note.text.as_str(), note.amount, note.reading.as_ref()),
-            _ => (None, String::new()),
+            payload => (last_words(&Summary::of(payload, occurred, changes)), None, String::new()),
         };
         let several = changes.len() > 1;
         let shown = changes.iter().filter(|change| several && !is_long(change)).take(LISTED);
@@ -320,7 +321,7 @@ impl Told {
             full: Moment::occurred(occurred),
             tint: look.tint,
             icon: look.icon,
-            heading: words,
+            heading,
             since: changes.first().filter(|_| !several).and_then(|change| change_since(change, occurred).since),
             amount,
             href: format!("/records/{}#e{}", happening.record, happening.version),
@@ -338,9 +339,10 @@ fn note_words(
     text: &str,
     amount: Option<crate::domain::money::Amount>,
     reading: Option<&crate::domain::money::Reading>,
-) -> (Option<String>, String) {
+) -> (Words, Option<String>, String) {
     let (heading, body) = heading_and_body(text);
-    (figures(amount, reading, &heading), markdown::excerpt(body))
+    let (amount, excerpt) = (figures(amount, reading, &heading), markdown::excerpt(body));
+    (Words::Plain(if heading.is_empty() { "A note".to_owned() } else { heading }), amount, excerpt)
 }
 
 fn day(happening: &Happening, order: Order, zone: &TimeZone) -> Option<(&'static str, i8)> {
@@ -382,14 +384,16 @@ struct StripYear {
     current: bool,
 }
 
+/// Where the bar of each month stands in the drawing of a year.
+const BARS: [&str; 12] = ["2", "4.5", "7", "9.5", "12", "14.5", "17", "19.5", "22", "24.5", "27", "29.5"];
+
 impl StripYear {
     fn of(year: &Year, most: i64, current: bool, to: &dyn Fn(&str) -> String, is_narrow: bool) -> Self {
         // What happened in an unknown month lies flat along the year.
         let mut path = if year.months[0] > 0 { "M2 43.5H30".to_owned() } else { String::new() };
-        for (month, count) in year.months.iter().enumerate().skip(1).filter(|(_, count)| **count > 0) {
-            let left = 2.0 + 2.5 * (month as f64 - 1.0);
+        for (bar, count) in BARS.iter().zip(&year.months[1..]).filter(|(_, count)| **count > 0) {
             let height = (3 + 38 * count / most).min(41);
-            path.push_str(&format!("M{left} 46V{}", 46 - height));
+            let _ = write!(path, "M{bar} 46V{}", 46 - height);
         }
         let (href, words) = (to(&year.year.to_string()), things(year.total(), is_narrow));
         Self { year: year.year, href, path, words, current }
