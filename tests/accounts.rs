@@ -404,6 +404,18 @@ both_engines! {
         assert!(!is_in(&ana).await, "seven days are the end");
     }
 
+    async fn a_session_in_use_does_not_end_however_soon_an_unused_one_does(engine: Engine) {
+        let clock = standing();
+        let (server, ana) = household_with(engine, clock.clone(), |settings| settings.session_idle = Duration::from_secs(60)).await;
+        for _ in 0..5 {
+            clock.advance(20);
+            assert!(is_in(&ana).await);
+            used_at(&server, &clock).await;
+        }
+        clock.advance(61);
+        assert!(!is_in(&ana).await);
+    }
+
     async fn last_used_is_written_every_five_minutes_at_most(engine: Engine) {
         let clock = standing();
         let (server, ana) = household(engine, clock.clone()).await;

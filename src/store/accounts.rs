@@ -4,6 +4,7 @@
 use super::db::{Db, DbError, On, Row, Tx, bad, sql};
 use super::devices;
 use super::saved_views::{self, SavedView, VIEWS};
+use super::surroundings::quiet_change_of;
 use crate::domain::access::{Role, Visibility};
 use crate::domain::ids::{AccountId, HouseholdId, MemberId};
 use crate::domain::instant::Instant;
@@ -176,11 +177,7 @@ pub async fn set_email(db: &Db, id: AccountId, email: &Email) -> Result<(), DbEr
 pub async fn set_zone(db: &Db, id: AccountId, zone: &Zone) -> Result<(), DbError> {
     let mut tx = db.begin().await?;
     // The household first, as everything does that writes both.
-    sql("update household set quiet_changes = quiet_changes + 1
-          where id in (select household_id from member where account_id = $1)")
-    .bind(id)
-    .later(&mut tx)
-    .await?;
+    quiet_change_of(id).later(&mut tx).await?;
     sql("update account set zone = $1 where id = $2").bind(zone.as_str()).bind(id).later(&mut tx).await?;
     tx.commit().await
 }

@@ -1,5 +1,5 @@
-//! What an event says; and what it changed, as its entry in the story keeps it: a page of a story or of the timeline reads one row an event.
-//! The same changes stand in `record_change` too, where a field finds its own history.
+//! What an event says; and what it changed, as its entry in the story keeps it: a page of a story or of the timeline reads
+//! one row an event. The same changes stand in `record_change` too, where a field finds its own history.
 
 use serde::{Deserialize, Serialize};
 

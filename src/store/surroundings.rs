@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::domain::access::Actor;
-use crate::domain::ids::{HouseholdId, MemberId};
+use crate::domain::ids::{AccountId, HouseholdId, MemberId};
 use crate::error::{Error, Result};
 
 use super::db::{Db, Row, Sql, claim, sql};
@@ -28,6 +28,13 @@ pub(super) const MOVED: &str = "household.position + household.quiet_changes";
 /// the household does in every other that writes more than it.
 pub(super) fn quiet_change(household: HouseholdId) -> Sql {
     sql("update household set quiet_changes = quiet_changes + 1 where id = $1").bind(household)
+}
+
+/// The same for a change of an account's own.
+pub(super) fn quiet_change_of(account: AccountId) -> Sql {
+    sql("update household set quiet_changes = quiet_changes + 1
+          where id in (select household_id from member where account_id = $1)")
+    .bind(account)
 }
 
 /// The surroundings of a member's pages.

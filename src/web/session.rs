@@ -29,8 +29,8 @@ use crate::store::db::claim;
 use crate::store::saved_views::SavedView;
 use crate::store::sessions::{self, Opened, Sessions};
 
-/// How often a session's "last used" is written, at most.
-const TOUCH_EVERY: i64 = 5 * 60;
+/// How often a session's "last used" is written, at most; more often where sessions end after a short time without use.
+const TOUCH_EVERY: Duration = Duration::from_secs(5 * 60);
 
 /// How often ended sessions and old tries are swept out.
 const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
@@ -179,12 +179,13 @@ pub async fn recognise(auth: Auth, visit: Visit, request: Request, next: Next) -
 async fn touch(auth: &Auth, visit: &Visit) {
     let seen = auth.session.get::<i64>(sessions::SEEN).await.ok().flatten().unwrap_or_default();
     let Some(id) = auth.session.id() else { return };
-    if visit.at.micros() - seen < TOUCH_EVERY * 1_000_000 {
+    let every = TOUCH_EVERY.min(auth.backend.app.settings.session_idle / 4);
+    let before = visit.at.plus_seconds(-i64::try_from(every.as_secs()).unwrap_or(i64::MAX));
+    if seen > before.micros() {
         return;
     }
     let (db, now, address) = (auth.backend.app.db.clone(), visit.at, visit.address.to_string());
     tokio::spawn(async move {
-        let before = now.plus_seconds(-TOUCH_EVERY);
         if let Err(error) = sessions::touch(&db, &sessions::key(&id), now, before, &address).await {
             tracing::warn!(%error, "a session's last use was not written");
         }

@@ -96,12 +96,6 @@ impl Asked {
         self.0.as_ref().map(|claim| &claim.question)
     }
 
-    /// The question beside a statement that finds a row at most: PostgreSQL answers one statement sooner than two, however
-    /// little each asks.
-    pub(super) fn beside(&self, first: &Sql) -> Option<Sql> {
-        Some(self.question()?.beside(first))
-    }
-
     /// Compares the answer, and where that told of a change asks for the whole.
     pub(super) async fn settle(mut self, db: &Db, answer: Option<&Row>) -> Result<(), DbError> {
         let Some(claim) = &self.0 else { return Ok(()) };

@@ -97,9 +97,9 @@ fn together(all: Vec<Sql>) -> Result<(String, SqliteArguments<'static>), DbError
         if !text.is_empty() {
             text.push_str(";\n");
         }
-        renumbered(sql.text(), before, &mut text);
+        sql.add_to(&mut text, before);
         before += sql.values().len();
-        for value in sql.values {
+        for value in sql.into_values() {
             let added = match value {
                 Value::Text(v) => arguments.add(v),
                 Value::Int(v) => arguments.add(v),
@@ -112,50 +112,4 @@ fn together(all: Vec<Sql>) -> Result<(String, SqliteArguments<'static>), DbError
         }
     }
     Ok((text, arguments))
-}
-
-/// Adds a statement whose first value is not the first of all.
-fn renumbered(text: &str, before: usize, all: &mut String) {
-    if before == 0 {
-        return all.push_str(text);
-    }
-    let mut quoted = false;
-    let mut rest = text;
-    while let Some(at) = rest.find(['$', '\'']) {
-        all.push_str(&rest[..at]);
-        let sign = &rest[at..=at];
-        rest = &rest[at + 1..];
-        if sign == "'" {
-            quoted = !quoted;
-        }
-        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-        match rest[..digits].parse::<usize>() {
-            Ok(number) if sign == "$" && !quoted => {
-                all.push_str(&format!("${}", number + before));
-                rest = &rest[digits..];
-            }
-            _ => all.push_str(sign),
-        }
-    }
-    all.push_str(rest);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn values_are_numbered_on_outside_quotes() {
-        let renumbered = |text: &str, before| {
-            let mut all = "x; ".to_owned();
-            renumbered(text, before, &mut all);
-            all
-        };
-        assert_eq!(
-            renumbered("a = $1 and b = '$9''$2' and c in ($2,$10)", 3),
-            "x; a = $4 and b = '$9''$2' and c in ($5,$13)"
-        );
-        assert_eq!(renumbered("a = $1", 0), "x; a = $1");
-        assert_eq!(renumbered("a like '%ü$' or b = $3$", 1), "x; a like '%ü$' or b = $4$");
-    }
 }
